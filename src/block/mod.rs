@@ -1,0 +1,17 @@
+//! The `.hb` format: events of one partition, column by column, written once and never changed.
+//!
+//! **Promise.** What goes in comes out: every `raw` byte for byte, every value's exact text, every
+//! time and id. The reader treats each byte as hostile: damage gives an error, never a panic, and
+//! memory is bounded by what the footer's checked lengths say. `FORMAT.md` beside this file is the
+//! format, exactly.
+//!
+//! **Boundary.** Bytes in, columns out: no files, no clock, no threads. Whoever holds the file reads
+//! the ranges that the footer names.
+
+pub mod column;
+pub mod group;
+pub mod shape;
+
+pub use column::{Column, Texts, Values};
+pub use group::RowGroup;
+pub use shape::{Shape, ShapePart, ShapeTable};

@@ -1,0 +1,15 @@
+//! What an event is: its identity, its line as parsed, field paths, timestamps, the order of fields.
+//!
+//! **Promise.** Pure functions over bytes: a hostile line gives an error or a faithful event, never a
+//! panic, and costs memory in proportion to its length. The same line with the same options gives
+//! the same event for ever.
+//!
+//! **Boundary.** Uses nothing of the house; no clock, no files.
+
+pub mod id;
+pub mod line;
+pub mod path;
+
+pub use id::{EventId, Origin, Sequence};
+pub use line::{Field, Line, LineKind, Spelling};
+pub use path::{PathId, PathTable};

@@ -1,0 +1,8 @@
+//! HeliosLogs: a log search server that loses nothing.
+//!
+//! The rooms and the arrows between them are described in `ARCHITECTURE.md`; `tests/it/tidy.rs` holds
+//! them. Start at [`engine`] for how an event becomes durable and at [`query`] for how it is found.
+
+pub mod block;
+pub mod event;
+pub mod host;

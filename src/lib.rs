@@ -4,5 +4,6 @@
 //! them. Start at [`engine`] for how an event becomes durable and at [`query`] for how it is found.
 
 pub mod block;
+pub mod crypto;
 pub mod event;
 pub mod host;

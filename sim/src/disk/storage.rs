@@ -223,14 +223,14 @@ impl Storage {
 
     pub(super) fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let dir = self.dir(self.find(path)?)?;
-        let entry = |(name, &node): (&Box<str>, &NodeId)| {
+        let entry = |name: &str, node: NodeId| {
             let (is_dir, len) = match &self.nodes[node] {
                 Node::File(file) => (false, file.bytes.len() as u64),
                 Node::Dir(_) => (true, 0),
             };
-            DirEntry { name: name.to_string(), is_dir, len }
+            DirEntry { name: name.to_owned(), is_dir, len }
         };
-        Ok(dir.names.iter().map(entry).collect())
+        Ok(dir.names.iter().map(|(name, &node)| entry(name, node)).collect())
     }
 
     /// Makes the changes of a folder's names durable, but for those that an earlier failure let go.

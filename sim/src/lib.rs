@@ -12,6 +12,7 @@ mod cpu;
 pub mod disk;
 mod entropy;
 mod net;
+pub mod powercut;
 mod rng;
 mod world;
 

@@ -13,16 +13,16 @@ use super::publish::{self, PublishFailure};
 use crate::event::PartitionKey;
 use crate::event::partition::DAY_NS;
 
-/// Looks for days that are past their retention. Runs until it is cancelled.
+/// Looks for days that are past their retention, until the engine stops.
 pub(crate) async fn retention_loop(core: Arc<Core>) {
     let skew = ClockCheck::begin(&core);
-    loop {
+    while !core.is_stopping() {
         if skew.agrees(&core) {
             sweep(&core).await;
         } else {
             warn!("the wall clock has jumped since the start: retention waits for a restart");
         }
-        core.host.clock.sleep(core.settings.retention_interval).await;
+        core.pause(core.settings.retention_interval).await;
     }
 }
 
@@ -42,7 +42,9 @@ pub(crate) async fn sweep(core: &Arc<Core>) -> usize {
                 info!(partition = %partition.folder, events = view.events(), "retention removed a day");
                 retired += 1;
             }
-            Err(PublishFailure::Failed(error)) => warn!(%error, partition = %partition.folder, "retention will try again"),
+            Err(PublishFailure::Failed(error)) => {
+                warn!(%error, partition = %partition.folder, "retention will try again")
+            }
             Err(PublishFailure::Stopped(error)) => {
                 core.stop_writing("a partition's folder could not be synced", &error);
                 break;

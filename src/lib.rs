@@ -5,6 +5,7 @@
 
 pub mod block;
 pub mod chain;
+pub mod cli;
 pub mod crypto;
 pub mod engine;
 pub mod event;

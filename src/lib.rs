@@ -6,3 +6,4 @@
 pub mod block;
 pub mod event;
 pub mod host;
+pub mod query;

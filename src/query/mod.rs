@@ -7,6 +7,7 @@
 //! two values are equal and which comes first, for everybody alike; each file of `stages` is one
 //! pipeline stage.
 
+pub mod decimal;
 pub mod language;
 pub mod stages;
 pub mod value;

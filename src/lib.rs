@@ -10,3 +10,4 @@ pub mod crypto;
 pub mod engine;
 pub mod event;
 pub mod host;
+pub mod query;

@@ -9,3 +9,4 @@ pub mod crypto;
 pub mod engine;
 pub mod event;
 pub mod host;
+pub mod ingest;

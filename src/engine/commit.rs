@@ -152,7 +152,9 @@ async fn writable(core: &Core, bytes: u64) -> Result<(), AppendError> {
 
 fn failed(core: &Core, failure: LogFailure) -> AppendError {
     match failure {
-        LogFailure::Refused(error) if error.kind() == io::ErrorKind::StorageFull => AppendError::Full(error.to_string()),
+        LogFailure::Refused(error) if error.kind() == io::ErrorKind::StorageFull => {
+            AppendError::Full(error.to_string())
+        }
         LogFailure::Refused(error) => AppendError::Failed(error.to_string()),
         LogFailure::Unknown(error) => AppendError::Unknown(error.to_string()),
         LogFailure::Stopped(error) => {

@@ -24,7 +24,8 @@ pub(crate) async fn compact_loop(core: Arc<Core>) {
         for partition in core.all_partitions() {
             waiting |= compact_partition(&core, &partition, false).await;
         }
-        let pause = if waiting { core.settings.compact_interval.min(IDLE_AFTER) } else { core.settings.compact_interval };
+        let pause =
+            if waiting { core.settings.compact_interval.min(IDLE_AFTER) } else { core.settings.compact_interval };
         host_select! {
             () = core.wake_compact.notified() => {}
             () = core.host.clock.sleep(pause) => {}

@@ -168,7 +168,10 @@ impl Engine {
 
     /// Figures of the whole engine. Costs a walk over all partitions.
     pub fn stats(&self) -> EngineStats {
-        let mut stats = EngineStats { log_bytes: self.core.segments.lock().expect("no panic while held").bytes(), ..EngineStats::default() };
+        let mut stats = EngineStats {
+            log_bytes: self.core.segments.lock().expect("no panic while held").bytes(),
+            ..EngineStats::default()
+        };
         for partition in self.core.all_partitions() {
             let (view, head) = (partition.view(), partition.figures());
             stats.partitions += 1;

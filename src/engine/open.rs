@@ -32,7 +32,9 @@ pub enum OpenError {
     #[error("{0} is in use by another helios process; stop that one first, or ask it over HTTP")]
     InUse(String),
     /// A later version wrote it.
-    #[error("{what} has format {format}, which is newer than this version of helios reads; use the version that wrote it, or a later one")]
+    #[error(
+        "{what} has format {format}, which is newer than this version of helios reads; use the version that wrote it, or a later one"
+    )]
     Newer {
         /// What.
         what: String,
@@ -101,7 +103,11 @@ pub(crate) async fn open(
 }
 
 /// Opens a data directory to look only: nothing in it changes but the lock.
-pub(crate) async fn open_to_read(host: Host, root: PathBuf, reader: Arc<dyn RecordReader>) -> Result<Arc<Core>, OpenError> {
+pub(crate) async fn open_to_read(
+    host: Host,
+    root: PathBuf,
+    reader: Arc<dyn RecordReader>,
+) -> Result<Arc<Core>, OpenError> {
     let settings = Settings::default();
     check_format(&host.disk, &root).await?;
     let lock = lock(&host.disk, &root).await?;

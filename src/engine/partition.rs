@@ -92,7 +92,15 @@ impl Partition {
         });
         let applied = committed.manifest.flushed.clone();
         let state = Mutex::new(State { head: Vec::new(), applied, view, flushed_at: Duration::ZERO });
-        Self { key, folder, chain, flushing: AsyncMutex::new(()), compacting: AsyncMutex::new(()), manifest: AsyncMutex::new(committed), state }
+        Self {
+            key,
+            folder,
+            chain,
+            flushing: AsyncMutex::new(()),
+            compacting: AsyncMutex::new(()),
+            manifest: AsyncMutex::new(committed),
+            state,
+        }
     }
 
     /// What queries see now.

@@ -46,7 +46,10 @@ pub(crate) async fn publish(
             Ok(Some(()))
         }
         Ok(Commit::Lost(head)) => {
-            let why = format!("generation {} of {} is not ours: is another process at work?", head.generation, partition.folder);
+            let why = format!(
+                "generation {} of {} is not ours: is another process at work?",
+                head.generation, partition.folder
+            );
             Err(PublishFailure::Stopped(io::Error::other(why)))
         }
         Err(StoreError::Definite { source, .. }) => Err(PublishFailure::Failed(source.to_string())),
@@ -58,10 +61,7 @@ pub(crate) async fn publish(
 ///
 /// # Errors
 /// What the disk says. A folder that could not be synced stops writing, as any name may be lost.
-pub(crate) async fn make_partition_folders(
-    core: &Core,
-    partition: &Partition,
-) -> Result<(), PublishFailure> {
+pub(crate) async fn make_partition_folders(core: &Core, partition: &Partition) -> Result<(), PublishFailure> {
     let mut committed = partition.manifest.lock().await;
     if committed.folders_made {
         return Ok(());
@@ -83,7 +83,10 @@ pub(crate) async fn make_partition_folders(
 pub(crate) fn parse_manifest(link: &Link) -> Result<Manifest, String> {
     let manifest: Manifest = serde_json::from_slice(&link.body).map_err(|error| error.to_string())?;
     if manifest.format > MANIFEST_FORMAT {
-        return Err(format!("format {} is newer than this version of helios reads ({MANIFEST_FORMAT})", manifest.format));
+        return Err(format!(
+            "format {} is newer than this version of helios reads ({MANIFEST_FORMAT})",
+            manifest.format
+        ));
     }
     if manifest.generation != link.generation {
         return Err(format!("it says it is generation {}", manifest.generation));

@@ -73,7 +73,8 @@ async fn adopt_partition(core: &Core, key: PartitionKey, mode: Mode) -> Result<(
         })
         .collect();
     let blocks_path = core.root.join(layout::blocks_folder(&folder));
-    let garbage = garbage_of(core, &manifest_path, &blocks_path, &blocks).await.map_err(|e| OpenError::io(&blocks_path, e))?;
+    let garbage =
+        garbage_of(core, &manifest_path, &blocks_path, &blocks).await.map_err(|e| OpenError::io(&blocks_path, e))?;
     if mode == Mode::Write && !garbage.is_empty() {
         // DURABLE: the process that committed the newest generation may have been killed before its name
         // was durable; what that generation no longer names must not go before.

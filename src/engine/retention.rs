@@ -42,7 +42,9 @@ pub(crate) async fn sweep(core: &Arc<Core>) -> usize {
                 info!(partition = %partition.folder, events = view.events(), "retention removed a day");
                 retired += 1;
             }
-            Err(PublishFailure::Failed(error)) => warn!(%error, partition = %partition.folder, "retention will try again"),
+            Err(PublishFailure::Failed(error)) => {
+                warn!(%error, partition = %partition.folder, "retention will try again")
+            }
             Err(PublishFailure::Stopped(error)) => {
                 core.stop_writing("a partition's folder could not be synced", &error);
                 break;

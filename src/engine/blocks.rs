@@ -11,7 +11,6 @@ use super::manifest::{BlockEntry, BlockId, Watermarks};
 use super::mutant::Mutant;
 use super::partition::Partition;
 use super::snapshot::StoredBlock;
-use crate::crypto;
 
 /// A block's bytes, and what the manifest says of them.
 pub(crate) struct EncodedBlock {

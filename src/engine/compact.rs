@@ -17,7 +17,7 @@ use super::settings::Settings;
 use super::snapshot::StoredBlock;
 use crate::host_select;
 
-/// Looks for runs of small blocks and merges them, one run at a time. Runs until it is cancelled.
+/// Looks for runs of small blocks and merges them, one run at a time, until the engine stops.
 pub(crate) async fn compact_loop(core: Arc<Core>) {
     loop {
         let mut waiting = false;
@@ -27,6 +27,7 @@ pub(crate) async fn compact_loop(core: Arc<Core>) {
         let pause =
             if waiting { core.settings.compact_interval.min(IDLE_AFTER) } else { core.settings.compact_interval };
         host_select! {
+            () = core.stop_requested() => return,
             () = core.wake_compact.notified() => {}
             () = core.host.clock.sleep(pause) => {}
         }
@@ -44,7 +45,7 @@ pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partitio
         let Some(run) = plan(&entries, &core.settings, idle) else {
             return !idle && plan(&entries, &core.settings, true).is_some();
         };
-        if core.stopped().is_some() || !merge(core, partition, &view.blocks[run]).await {
+        if core.is_stopping() || core.stopped().is_some() || !merge(core, partition, &view.blocks[run]).await {
             return false;
         }
     }
@@ -81,8 +82,9 @@ fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<u
 
 /// Merges neighbours into one block and publishes it. Returns whether that worked.
 async fn merge(core: &Arc<Core>, partition: &Arc<Partition>, inputs: &[Arc<StoredBlock>]) -> bool {
-    let encoded = match encode::merged(&core.host, inputs).await {
-        Ok(encoded) => encoded,
+    let encoded = match encode::merged(core, inputs).await {
+        Ok(Some(encoded)) => encoded,
+        Ok(None) => return false,
         Err(error) => {
             warn!(%error, partition = %partition.folder, "blocks could not be merged and stay as they are");
             return false;

@@ -5,8 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tracing::error;
 
 use super::layout;
@@ -17,9 +18,10 @@ use super::record::AppendError;
 use super::settings::Settings;
 use super::snapshot::StoredBlock;
 use crate::block::RowGroup;
-use crate::chain::{Chain, DiskStore, Store};
+use crate::chain::{Chain, Store};
 use crate::event::{Origin, PartitionKey};
 use crate::host::{DiskLock, Entropy, Host};
+use crate::host_select;
 
 /// Events that have just become searchable, for whoever follows along.
 #[derive(Clone)]
@@ -52,7 +54,7 @@ pub(crate) struct Core {
     pub(crate) queue_events: Arc<Semaphore>,
     /// Why nothing may be written until a restart.
     stopped: Mutex<Option<String>>,
-    pub(crate) stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     /// The disk had no room when it was last asked.
     pub(crate) disk_full: AtomicBool,
     /// Heads have become smaller.
@@ -60,8 +62,8 @@ pub(crate) struct Core {
     pub(crate) wake_flush: Notify,
     pub(crate) wake_compact: Notify,
     pub(crate) applied: broadcast::Sender<Applied>,
-    /// Keeps other processes out for as long as this lives.
-    _lock: Option<Box<dyn DiskLock>>,
+    /// Keeps other processes out until the engine is closed.
+    lock: Mutex<Option<Box<dyn DiskLock>>>,
 }
 
 /// What is needed to make a [`Core`].
@@ -94,13 +96,13 @@ impl Core {
             queue_bytes: Arc::new(Semaphore::new(queue_kib)),
             queue_events: Arc::new(Semaphore::new(queue_events)),
             stopped: Mutex::default(),
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
             disk_full: AtomicBool::new(false),
             room: Notify::new(),
             wake_flush: Notify::new(),
             wake_compact: Notify::new(),
             applied: broadcast::Sender::new(APPLIED_QUEUE_GROUPS),
-            _lock: lock,
+            lock: Mutex::new(lock),
             host,
             settings,
         }
@@ -176,10 +178,39 @@ impl Core {
         if let Some(why) = self.stopped() {
             return Err(AppendError::Stopped(why));
         }
-        if self.stopping.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return Err(AppendError::Stopping);
         }
         Ok(())
+    }
+
+    /// Tells everybody to come to an end.
+    pub(crate) fn begin_stopping(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Completes when the engine is to stop. Cancel-safe.
+    pub(crate) async fn stop_requested(&self) {
+        // The sender lives as long as this does, so waiting cannot fail.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Sleeps, but not beyond the stop.
+    pub(crate) async fn pause(&self, duration: Duration) {
+        host_select! {
+            () = self.stop_requested() => {}
+            () = self.host.clock.sleep(duration) => {}
+        }
+    }
+
+    /// Ends all writing for good and lets other processes in.
+    pub(crate) fn release(&self) {
+        self.stopped.lock().expect("no panic while held").get_or_insert_with(|| "the server has stopped".into());
+        drop(self.lock.lock().expect("no panic while held").take());
     }
 
     /// Hands over blocks that no manifest names any more.
@@ -204,11 +235,6 @@ impl Core {
             }
         }
     }
-}
-
-/// The store of the manifests.
-pub(crate) fn disk_store(host: &Host, root: PathBuf, durability: crate::chain::Durability) -> DiskStore {
-    DiskStore::new(Arc::clone(&host.disk), root, durability)
 }
 
 /// Unit of the queue's semaphore: its permits are counted in 32 bits.

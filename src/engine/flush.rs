@@ -20,7 +20,7 @@ use crate::event::PartitionKey;
 use crate::host::Cost;
 use crate::host_select;
 
-/// Watches the heads and flushes those that are due. Runs until it is cancelled.
+/// Watches the heads and flushes those that are due, until the engine stops.
 pub(crate) async fn flush_loop(core: Arc<Core>) {
     let slots = Arc::new(Semaphore::new(core.settings.flush_concurrency.max(1)));
     let flushing = Arc::new(std::sync::Mutex::new(BTreeSet::<PartitionKey>::new()));
@@ -35,7 +35,7 @@ pub(crate) async fn flush_loop(core: Arc<Core>) {
                 let core = core_of_task;
                 if !flush(&core, &partition).await {
                     // The rows stay in the head and in the log; trying again at once would spin.
-                    core.host.clock.sleep(FLUSH_RETRY).await;
+                    core.pause(FLUSH_RETRY).await;
                 }
                 flushing.lock().expect("no panic while held").remove(&partition.key);
                 drop(slot);
@@ -45,6 +45,7 @@ pub(crate) async fn flush_loop(core: Arc<Core>) {
         }
         core.collect_garbage().await;
         host_select! {
+            () = core.stop_requested() => return,
             () = core.wake_flush.notified() => {}
             () = core.host.clock.sleep(FLUSH_TICK) => {}
         }

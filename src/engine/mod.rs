@@ -160,7 +160,7 @@ impl Engine {
         if let Some(why) = self.core.stopped() {
             return Health::Stopped(why);
         }
-        if self.core.stopping.load(Ordering::Relaxed) {
+        if self.core.is_stopping() {
             return Health::Stopping;
         }
         if self.core.disk_full.load(Ordering::Relaxed) { Health::DiskFull } else { Health::Running }
@@ -214,15 +214,15 @@ impl Engine {
     /// # Cancel safety
     /// After a drop the next start replays what was not flushed.
     pub async fn close(&self) {
-        self.core.stopping.store(true, Ordering::Relaxed);
+        self.core.begin_stopping();
         drop(self.queue.lock().await.take());
         let Some(running) = self.running.lock().await.take() else { return };
         running.commits.join().await;
         for worker in running.workers {
-            worker.cancel();
             worker.join().await;
         }
         self.flush_now().await;
+        self.core.release();
     }
 }
 

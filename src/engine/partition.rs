@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::manifest::{BlockId, Lost, Manifest, Watermarks};
+use super::manifest::{BlockId, Manifest, Watermarks};
 use super::snapshot::{PartitionView, StoredBlock};
-use crate::block::RowGroup;
+use crate::block::{RowGroup, merge_all};
 use crate::chain::Chain;
-use crate::event::PartitionKey;
+use crate::event::{Origin, PartitionKey};
 
 /// A partition that this node knows.
 pub(crate) struct Partition {
@@ -162,20 +162,14 @@ impl Partition {
         state.publish(Some(blocks));
     }
 
+    /// Up to where this origin's events are in the view.
+    pub(crate) fn applied(&self, origin: Origin) -> u64 {
+        self.state().applied.get(origin)
+    }
+
     /// When the last block was flushed; zero if none was in this life.
     pub(crate) fn flushed_at(&self) -> Duration {
         self.state().flushed_at
-    }
-
-    pub(crate) fn set_lost(&self, lost: Vec<Lost>) {
-        let mut state = self.state();
-        let view = &state.view;
-        state.view = Arc::new(PartitionView {
-            key: view.key.clone(),
-            blocks: view.blocks.clone(),
-            head: view.head.clone(),
-            lost,
-        });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -205,7 +199,7 @@ fn coalesce(head: &mut Vec<HeadBatch>) {
             return;
         }
         let joined = HeadBatch {
-            rows: Arc::new(RowGroup::concat(&[&before.rows, &last.rows])),
+            rows: Arc::new(join(&before.rows, &last.rows)),
             raw_bytes: before.raw_bytes + last.raw_bytes,
             ordinal: before.ordinal.min(last.ordinal),
             since: before.since.min(last.since),
@@ -214,6 +208,13 @@ fn coalesce(head: &mut Vec<HeadBatch>) {
         head.truncate(head.len() - 2);
         head.push(joined);
     }
+}
+
+fn join(before: &Arc<RowGroup>, last: &Arc<RowGroup>) -> RowGroup {
+    let rows = before.rows + last.rows;
+    let mut merged = merge_all(vec![(Arc::clone(before), None), (Arc::clone(last), None)], rows);
+    assert_eq!(merged.len(), 1, "small batches fit into one group");
+    merged.remove(0)
 }
 
 /// Batches of more rows stay as they are.

@@ -13,16 +13,16 @@ use super::publish::{self, PublishFailure};
 use crate::event::PartitionKey;
 use crate::event::partition::DAY_NS;
 
-/// Looks for days that are past their retention. Runs until it is cancelled.
+/// Looks for days that are past their retention, until the engine stops.
 pub(crate) async fn retention_loop(core: Arc<Core>) {
     let skew = ClockCheck::begin(&core);
-    loop {
+    while !core.is_stopping() {
         if skew.agrees(&core) {
             sweep(&core).await;
         } else {
             warn!("the wall clock has jumped since the start: retention waits for a restart");
         }
-        core.host.clock.sleep(core.settings.retention_interval).await;
+        core.pause(core.settings.retention_interval).await;
     }
 }
 

@@ -14,9 +14,9 @@ mod format;
 mod reader;
 mod writer;
 
-pub use format::{LogRecord, SegmentId, VerdictRun};
-pub(crate) use reader::{Damage, SegmentScan, ends_of, scan};
-pub(crate) use writer::{LogFailure, LogWriter};
+pub use format::{LogRecord, RECORD_PARTITIONS_MAX, SegmentId, VerdictRun};
+pub(crate) use reader::{Damage, ends_of, scan};
+pub(crate) use writer::{LiveSegment, LogFailure, LogWriter, Segments};
 
 #[doc(hidden)]
 pub use reader::fuzz_log;

@@ -10,4 +10,5 @@ pub mod crypto;
 pub mod engine;
 pub mod event;
 pub mod host;
+pub mod ingest;
 pub mod query;

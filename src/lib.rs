@@ -7,3 +7,4 @@ pub mod block;
 pub mod engine;
 pub mod event;
 pub mod host;
+pub mod query;

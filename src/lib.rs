@@ -4,6 +4,8 @@
 //! them. Start at [`engine`] for how an event becomes durable and at [`query`] for how it is found.
 
 pub mod block;
+pub mod chain;
+pub mod crypto;
 pub mod engine;
 pub mod event;
 pub mod host;

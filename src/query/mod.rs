@@ -8,9 +8,11 @@
 //! pipeline stage.
 
 pub mod answer;
+pub mod decimal;
 pub mod error;
 pub mod language;
 pub mod request;
+mod scan;
 pub mod stages;
 pub mod tail;
 pub mod value;

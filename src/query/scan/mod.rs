@@ -6,5 +6,9 @@
 //! **Boundary.** Pure: sees row groups in memory, says what it needs loaded; no files, no threads.
 
 pub(crate) mod bitmap;
+pub(crate) mod eval;
+pub(crate) mod filter;
+pub(crate) mod raw;
 pub(crate) mod text;
 pub(crate) mod value_test;
+pub(crate) mod view;

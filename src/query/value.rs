@@ -2,11 +2,12 @@
 //!
 //! Texts that read as numbers are compared as numbers. Nothing here knows how a value was stored.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
 pub use super::decimal::Decimal;
+pub use crate::event::fold::{fold, fold_char};
+use crate::event::time;
 
 /// A value of a scalar expression or a cell of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -217,18 +218,15 @@ pub fn read_address(text: &str) -> Option<IpAddr> {
 /// Bytes of an IPv6 address in its longest form, with an IPv4 tail.
 const ADDRESS_BYTES_MAX: usize = 45;
 
-/// Reads a time in any form that events are read in.
+/// Reads a time in any form that events are read in. One without a year is put near 1970: the same
+/// text is the same time whenever it is asked.
 pub fn read_time(text: &str) -> Option<i64> {
-    let time: jiff::Timestamp = text.parse().ok()?;
-    i64::try_from(time.as_nanosecond()).ok()
+    time::parse_time(text, 0)
 }
 
-/// A time as RFC 3339 in UTC, with as many digits after the second as it needs.
+/// A time as RFC 3339 in UTC.
 pub fn print_time(nanos: i64) -> String {
-    match jiff::Timestamp::from_nanosecond(nanos.into()) {
-        Ok(time) => time.to_string(),
-        Err(_) => nanos.to_string(),
-    }
+    time::format_rfc3339(nanos)
 }
 
 /// A finite number with as many digits as bring it back, as JSON writes it.
@@ -243,27 +241,64 @@ pub fn is_word_char(c: char) -> bool {
 }
 
 /// The words of a text, as they stand in it.
-pub fn words(text: &str) -> impl Iterator<Item = &str> {
+pub fn words(text: &str) -> impl Iterator<Item = &str> + Clone {
     text.split(|c| !is_word_char(c)).filter(|word| !word.is_empty())
 }
 
-/// Unicode simple case folding, one character.
-pub fn fold_char(c: char) -> char {
-    match unicode_case_mapping::case_folded(c) {
-        Some(folded) => char::from_u32(folded.get()).unwrap_or(c),
-        None => c,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Unicode simple case folding. Costs no allocation where nothing changes.
-pub fn fold(text: &str) -> Cow<'_, str> {
-    match text.char_indices().find(|&(_, c)| fold_char(c) != c) {
-        None => Cow::Borrowed(text),
-        Some((start, _)) => {
-            let mut folded = String::with_capacity(text.len());
-            folded.push_str(&text[..start]);
-            folded.extend(text[start..].chars().map(fold_char));
-            Cow::Owned(folded)
-        }
+    fn order(bound: &str, value: &str) -> Option<Ordering> {
+        Operand::new(bound).order_of(value)
+    }
+
+    #[test]
+    fn rule_5_equality_is_folded_or_as_numbers() {
+        let equals = |asked: &str, value: &str| Operand::new(asked).equals(value);
+        assert!(equals("500", "500.0") && equals("5e2", "500"));
+        assert!(equals("ERROR", "error") && equals("straẞe", "STRAßE"));
+        assert!(!equals("ß", "ss") && !equals("500", "500 ") && !equals("", "0"));
+        assert!(!equals(&format!("{}1", "0".repeat(2)), "2"));
+        let long = "9".repeat(39);
+        assert!(equals(&long, &long) && !equals(&long, &format!("{long}.0")));
+    }
+
+    #[test]
+    fn rule_6_a_number_matches_no_text_and_addresses_and_times_have_their_order() {
+        assert_eq!(order("1000", "999.9"), Some(Ordering::Less));
+        assert_eq!(order("1000", "fast"), None);
+        assert_eq!(order("10.0.0.9", "10.0.0.10"), Some(Ordering::Greater));
+        assert_eq!(order("10.0.0.9", "host"), Some(Ordering::Greater));
+        assert_eq!(order("::1", "::ffff:10.0.0.1"), Some(Ordering::Less));
+        assert_eq!(order("2026-06-14T12:00:00+02:00", "2026-06-14 10:00:00"), Some(Ordering::Equal));
+        assert_eq!(order("2026-06-14", "1000"), Some(Ordering::Less));
+        assert_eq!(order("b", "A"), Some(Ordering::Less));
+        assert_eq!(order("B", "b"), Some(Ordering::Equal));
+        assert_eq!(Operand::new("1000").order_of_time(1_000_000_000_001), Ordering::Greater);
+        assert_eq!(Operand::new("1970-01-01").order_of_time(0), Ordering::Equal);
+    }
+
+    #[test]
+    fn rule_15_numbers_sort_before_text_and_null_last() {
+        let mut values = vec![
+            Value::Null,
+            Value::text("b"),
+            Value::text("10"),
+            Value::Time(5),
+            Value::text("B"),
+            Value::Number(Decimal::from(9i64)),
+            Value::Float(9.5),
+            Value::text(""),
+            Value::text("a"),
+        ];
+        values.sort_by(sort_order);
+        let shown: Vec<String> = values.iter().map(|value| value.to_text().unwrap_or("null".into())).collect();
+        assert_eq!(shown, ["9", "9.5", "10", "1970-01-01T00:00:00.000000005Z", "", "a", "B", "b", "null"]);
+    }
+
+    #[test]
+    fn rule_4_a_word_is_a_run_of_letters_digits_and_underscores() {
+        assert_eq!(words("a_1: 日本,x-y").collect::<Vec<_>>(), ["a_1", "日本", "x", "y"]);
     }
 }

@@ -19,7 +19,7 @@ pub mod tree;
 pub use aggregate::{Aggregate, Function};
 pub use error::{Hint, ParseError};
 pub use parser::{Parsed, parse, parse_with_hints};
-pub use scalar::ScalarExpr;
+pub use scalar::{Program, Row, ScalarExpr};
 pub use tree::{
     Bound, Cidr, Expr, FieldName, FieldTest, Member, Pattern, Piece, Predicate, Query, Span, SpanUnit, Words,
 };

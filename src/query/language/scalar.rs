@@ -3,15 +3,20 @@
 use super::FieldName;
 use crate::query::value::Value;
 
+mod eval;
+mod functions;
 mod parse;
 mod print;
+
+pub use eval::{Program, Row};
 
 /// An expression that has one value for each row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScalarExpr {
     /// A number, text, true, false or null.
     Literal(Value),
-    /// The field's first value; null if it is absent.
+    /// The field's first value; null if it is absent. Where comparisons look at all values is said in
+    /// `eval.rs`.
     Field(FieldName),
     /// `-x`, `not x`.
     Unary(UnaryOp, Box<ScalarExpr>),
@@ -88,7 +93,7 @@ pub enum ScalarFunction {
     Substr,
     /// `replace(text, regex, replacement)`, where `$1` is the first group
     Replace,
-    /// `split(text, separator, position)`, from 1; a negative position counts from the end
+    /// `split(text, separator[, position])`, from 1; a negative position counts from the end
     Split,
     /// `contains(text, part)`, any case
     Contains,
@@ -140,7 +145,7 @@ const FUNCTIONS: [(ScalarFunction, &str, usize, usize, &str); 27] = [
     (ScalarFunction::Trim, "trim", 1, 2, "trim(text[, characters])"),
     (ScalarFunction::Substr, "substr", 2, 3, "substr(text, start[, length])"),
     (ScalarFunction::Replace, "replace", 3, 3, "replace(text, regex, replacement)"),
-    (ScalarFunction::Split, "split", 3, 3, "split(text, separator, position)"),
+    (ScalarFunction::Split, "split", 2, 3, "split(text, separator[, position])"),
     (ScalarFunction::Contains, "contains", 2, 2, "contains(text, part)"),
     (ScalarFunction::StartsWith, "startswith", 2, 2, "startswith(text, part)"),
     (ScalarFunction::EndsWith, "endswith", 2, 2, "endswith(text, part)"),

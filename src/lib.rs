@@ -6,5 +6,6 @@
 pub mod api;
 pub mod block;
 pub mod cli;
+pub mod crypto;
 pub mod event;
 pub mod host;

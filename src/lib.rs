@@ -9,3 +9,4 @@ pub mod cli;
 pub mod crypto;
 pub mod event;
 pub mod host;
+pub mod query;

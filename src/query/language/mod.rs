@@ -1,0 +1,16 @@
+//! The query language: text to tree and back.
+//!
+//! **Promise.** Any text gives a tree or an error that names its column, never a panic, in time and
+//! memory proportional to its length. A tree printed and parsed again is the same tree.
+//!
+//! **Boundary.** Knows nothing of blocks, plans or engines.
+
+pub mod aggregate;
+pub mod scalar;
+pub mod tree;
+
+pub use aggregate::{Aggregate, Function};
+pub use scalar::ScalarExpr;
+pub use tree::{
+    Bound, Cidr, Expr, FieldName, FieldTest, Member, Pattern, Piece, Predicate, Query, Span, SpanUnit, Words,
+};

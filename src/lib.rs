@@ -5,8 +5,10 @@
 
 pub mod api;
 pub mod block;
+pub mod chain;
 pub mod cli;
 pub mod crypto;
+pub mod engine;
 pub mod event;
 pub mod host;
 pub mod query;

@@ -76,6 +76,15 @@ impl Default for Sha256 {
     }
 }
 
+/// Bytes as lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
 fn digest_bytes(digest: &aws_lc_rs::digest::Digest) -> [u8; SHA256_BYTES] {
     digest.as_ref().try_into().expect("a SHA-256 digest has 32 bytes")
 }

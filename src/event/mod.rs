@@ -8,8 +8,10 @@
 
 pub mod id;
 pub mod line;
+pub mod partition;
 pub mod path;
 
 pub use id::{EventId, Origin, Sequence};
 pub use line::{Field, Line, LineKind, Spelling};
+pub use partition::PartitionKey;
 pub use path::{PathId, PathTable};

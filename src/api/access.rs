@@ -15,6 +15,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::ApiError;
+use crate::query::Access;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,6 +75,13 @@ impl Door {
         LOCAL_NAMES.iter().any(|local| local.eq_ignore_ascii_case(name))
             || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
             || self.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Which partitions a principal may read. Every reading route asks here.
+pub fn of(principal: Principal) -> Access {
+    match principal {
+        Principal::Anyone => Access::All,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 /// Counters of the HTTP side.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub(super) struct Metrics {
     // Once a request, for a few nanoseconds: no contention worth a lock-free map.
     requests: Mutex<BTreeMap<(&'static str, u16), Series>>,
 }
@@ -20,7 +20,7 @@ struct Series {
 
 impl Metrics {
     /// Counts a request that has ended. Status 0: the peer hung up before the answer.
-    pub fn request_ended(&self, route: &'static str, status: u16, ms: u64) {
+    pub(super) fn request_ended(&self, route: &'static str, status: u16, ms: u64) {
         let mut requests = self.requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let series = requests.entry((route, status)).or_default();
         series.count += 1;
@@ -31,9 +31,13 @@ impl Metrics {
     }
 
     /// Adds the counters to a page of metrics.
-    pub fn render(&self, page: &mut Page) {
+    pub(super) fn render(&self, page: &mut Page) {
         let requests = self.requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        page.family("helios_http_request_duration_seconds", "histogram", "time until the answer's last byte, by route and status");
+        page.family(
+            "helios_http_request_duration_seconds",
+            "histogram",
+            "time until the answer's last byte, by route and status",
+        );
         for ((route, status), series) in &requests {
             let labels = format!("route=\"{route}\",status=\"{status}\"");
             let name = "helios_http_request_duration_seconds";
@@ -49,28 +53,28 @@ impl Metrics {
 
 /// A page of metrics in Prometheus' text format.
 #[derive(Debug, Default)]
-pub struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
     /// One metric without labels.
-    pub fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+    pub(super) fn single(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
         self.family(name, kind, help);
         self.line(name, "", value);
     }
 
     /// The head of a family of metrics.
-    pub fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}").expect("writing to a string cannot fail");
     }
 
     /// One line of a family.
-    pub fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+    pub(super) fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
         let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
         writeln!(self.0, "{name}{labels} {value}").expect("writing to a string cannot fail");
     }
 
     /// The text.
-    pub fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> String {
         self.0
     }
 }

@@ -7,6 +7,29 @@
 //!
 //! **Boundary.** Knows nothing of files or blocks; asks `engine`, `query` and `ingest`.
 
+pub mod access;
+mod app;
+mod call;
+pub mod csv;
+mod ending;
+pub mod error;
+mod export;
+mod metrics;
 mod nearest;
+pub mod openapi;
+mod page;
+pub mod params;
+mod reads;
+pub mod routes;
+mod schema;
+mod search_stream;
+mod server;
+mod sse;
+mod status;
+mod stream;
+pub mod time;
 
+pub use app::{App, AppParts};
+pub use error::ApiError;
 pub use nearest::nearest;
+pub use server::{Server, announce};

@@ -70,7 +70,16 @@ fn not_found(path: &str) -> ApiError {
         let message = "this binary was built without the page: build it with the default features";
         return ApiError::new(StatusCode::NOT_FOUND, "no_page", message);
     }
-    ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here: GET /api/openapi.json lists what there is")
+    nothing_here()
+}
+
+/// 404.
+pub(crate) fn nothing_here() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing here: GET /api/openapi.json lists what there is",
+    )
 }
 
 fn is_known(headers: &HeaderMap, etag: &str) -> bool {

@@ -137,7 +137,8 @@ impl Param {
 
 /// 400 about one parameter.
 pub fn bad(name: &str, what: &str) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "bad_parameter", format!("parameter `{name}` {what}")).detail("parameter", name)
+    ApiError::new(StatusCode::BAD_REQUEST, "bad_parameter", format!("parameter `{name}` {what}"))
+        .detail("parameter", name)
 }
 
 fn unknown(name: &str, declared: &[Param]) -> String {

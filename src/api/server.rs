@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Request, Response};
+use axum::http::{HeaderValue, Method, Request, Response, header};
+use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -204,13 +205,12 @@ impl Routes {
         let outcome = Outcome::begin(&self.app, &request, request_id.clone(), peer);
         request.extensions_mut().insert(RequestId(request_id.clone()));
         let answered = AssertUnwindSafe(self.route(request)).catch_unwind().await;
-        let mut response = answered.unwrap_or_else(|panic| axum::response::IntoResponse::into_response(panicked(&*panic)));
+        let mut response = answered.unwrap_or_else(|panic| panicked(&*panic).into_response());
         let failed = response.extensions_mut().remove::<ApiError>();
         if let Some(error) = &failed {
-            let (kept, _) = std::mem::take(&mut response).into_parts();
+            let allow = response.headers_mut().remove(header::ALLOW);
             response = error.answer(&request_id);
-            // What a route said beside its error, `Allow` for one, stays.
-            kept.headers.iter().for_each(|(name, value)| drop(response.headers_mut().append(name.clone(), value.clone())));
+            response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
         }
         page::harden(response.headers_mut());
         if let Ok(id) = HeaderValue::from_str(&request_id) {
@@ -229,7 +229,7 @@ impl Routes {
                 let answered = self.router.call(request).await;
                 answered.unwrap_or_else(|never| match never {})
             }
-            Err(refusal) => axum::response::IntoResponse::into_response(refusal),
+            Err(refusal) => refusal.into_response(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A connection's byte stream that gives up on a peer who takes nothing.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

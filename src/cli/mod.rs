@@ -5,4 +5,5 @@
 //!
 //! **Boundary.** The last room: it may use all others, and nothing uses it.
 
+pub mod client;
 pub mod settings;

@@ -11,4 +11,5 @@ pub mod crypto;
 pub mod engine;
 pub mod event;
 pub mod host;
+pub mod ingest;
 pub mod query;

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use super::access::Door;
 use super::call::DEFAULT_ENV;
 use super::metrics::Metrics;
-use crate::engine::Snapshot;
+use crate::engine::{Engine, Snapshot};
 use crate::host::Host;
-use crate::query::QueryShared;
+use crate::query::{Access, QueryShared};
 
 /// What all requests share, as one cheap handle.
 #[derive(Clone)]
@@ -24,15 +24,21 @@ pub struct AppParts {
     pub host: Host,
     /// Who is let in.
     pub door: Door,
+    /// Where events live.
+    pub engine: Arc<Engine>,
     /// What queries share.
     pub queries: Arc<QueryShared>,
+    /// Longest line that is an event, in bytes.
+    pub line_bytes_max: usize,
 }
 
 /// The parts, and what is made with them.
 pub struct AppInner {
     pub(super) host: Host,
     pub(super) door: Door,
+    pub(super) engine: Arc<Engine>,
     pub(super) queries: Arc<QueryShared>,
+    pub(super) line_bytes_max: usize,
     pub(super) metrics: Metrics,
     pub(super) stopping: watch::Sender<bool>,
     pub(super) started: Duration,
@@ -43,11 +49,13 @@ pub struct AppInner {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: AppParts) -> Self {
-        let AppParts { host, door, queries } = parts;
+        let AppParts { host, door, engine, queries, line_bytes_max } = parts;
         let random = host.entropy.fork("request ids").next_u64();
         Self(Arc::new(AppInner {
             door,
+            engine,
             queries,
+            line_bytes_max,
             metrics: Metrics::default(),
             stopping: watch::Sender::new(false),
             started: host.clock.monotonic(),
@@ -58,9 +66,9 @@ impl App {
         }))
     }
 
-    /// Everything that can be read now.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot::default()
+    /// Everything that may be read, as it is now. What may not be read is not even listed.
+    pub(super) fn snapshot(&self, access: &Access) -> Snapshot {
+        self.engine.snapshot(|key| access.allows(key))
     }
 
     /// Whether an environment exists. There is one until the control plane can make more.

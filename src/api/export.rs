@@ -33,7 +33,7 @@ pub(super) async fn export(call: Call) -> Result<Response<Body>, ApiError> {
     };
     let mut writer = writer(&call);
     let (context, cancel) = call.query_context();
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.snapshot(&context.access);
     let (sender, receiver) = mpsc::channel(PARTS_WAITING_MAX);
     let work = async move {
         // CANCEL: the guard lives in the work, the work in the answer: hanging up ends the query.

@@ -8,6 +8,7 @@
 //! **Boundary.** Knows nothing of files or blocks; asks `engine`, `query` and `ingest`.
 
 pub mod access;
+mod admin;
 mod app;
 mod call;
 pub mod csv;
@@ -27,6 +28,7 @@ mod server;
 mod sse;
 mod status;
 mod stream;
+mod tail;
 pub mod time;
 
 pub use app::{App, AppParts};

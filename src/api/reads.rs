@@ -16,7 +16,7 @@ use crate::query::{
 pub(super) async fn search(call: Call) -> Result<Response<Body>, ApiError> {
     let request = search_request(&call)?;
     let (context, _cancel) = call.query_context();
-    let mut answer = query::search(&context, &call.app.snapshot(), &request).await.map_err(refuse)?;
+    let mut answer = query::search(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
     answer.warnings.extend(call.params.warnings);
     json(&answer)
 }
@@ -48,7 +48,7 @@ pub(super) async fn histogram(call: Call) -> Result<Response<Body>, ApiError> {
         now: call.now,
     };
     let (context, _cancel) = call.query_context();
-    let mut answer = query::histogram(&context, &call.app.snapshot(), &request).await.map_err(refuse)?;
+    let mut answer = query::histogram(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
     answer.warnings.extend(call.params.warnings);
     json(&answer)
 }
@@ -65,7 +65,7 @@ pub(super) async fn aggregate(call: Call) -> Result<Response<Body>, ApiError> {
         return Err(bad("fields", "must name at least one field"));
     }
     let (context, _cancel) = call.query_context();
-    let mut answer = query::aggregate(&context, &call.app.snapshot(), &request).await.map_err(refuse)?;
+    let mut answer = query::aggregate(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
     answer.warnings.extend(call.params.warnings);
     json(&answer)
 }
@@ -79,7 +79,7 @@ pub(super) async fn discover_fields(call: Call) -> Result<Response<Body>, ApiErr
         now: call.now,
     };
     let (context, _cancel) = call.query_context();
-    let mut answer = query::discover_fields(&context, &call.app.snapshot(), &request).await.map_err(refuse)?;
+    let mut answer = query::discover_fields(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
     answer.warnings.extend(call.params.warnings);
     json(&answer)
 }
@@ -93,7 +93,7 @@ pub(super) async fn context(call: Call) -> Result<Response<Body>, ApiError> {
         after: u32::try_from(call.params.whole("after")).expect("the parameter's bounds are below 2^32"),
     };
     let (context, _cancel) = call.query_context();
-    let mut answer = query::context(&context, &call.app.snapshot(), &request).await.map_err(refuse)?;
+    let mut answer = query::context(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
     answer.warnings.extend(call.params.warnings);
     json(&answer)
 }

@@ -16,7 +16,7 @@ use crate::query::{self, QueryError, SearchEvent};
 pub(super) async fn search_stream(call: Call) -> Result<Response<Body>, ApiError> {
     let request = search_request(&call)?;
     let (context, cancel) = call.query_context();
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.snapshot(&context.access);
     let (sender, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
     let work = async move {
         // CANCEL: the guard lives in the work, the work in the answer: hanging up ends the query.

@@ -10,15 +10,14 @@ use super::call::{Call, DEFAULT_ENV, json as answer};
 use super::metrics::Page;
 use super::server::monotonic_ms;
 use super::{ApiError, openapi};
-use crate::engine::{PartitionView, Snapshot};
-use crate::query::Access;
+use crate::engine::{Health, PartitionView, Snapshot};
 use crate::query::answer::render_time;
 
 pub(super) async fn indexes(call: Call) -> Result<Response<Body>, ApiError> {
     let env = call.env()?;
     let mut indexes: BTreeMap<String, Sums> = BTreeMap::new();
-    let snapshot = call.app.snapshot();
-    for view in readable(&snapshot, &call.access()).filter(|view| *view.key.env == *env) {
+    let snapshot = call.app.snapshot(&call.access());
+    for view in views(&snapshot).filter(|view| *view.key.env == *env) {
         indexes.entry(view.key.index.to_string()).or_default().add(view);
     }
     let indexes: Vec<Value> = indexes.into_iter().map(|(name, sums)| sums.as_index(&name)).collect();
@@ -28,8 +27,8 @@ pub(super) async fn indexes(call: Call) -> Result<Response<Body>, ApiError> {
 pub(super) async fn envs(call: Call) -> Result<Response<Body>, ApiError> {
     let mut envs: BTreeMap<String, (u64, u64)> = BTreeMap::from([(DEFAULT_ENV.to_owned(), (0, 0))]);
     let mut last_index = None;
-    let snapshot = call.app.snapshot();
-    for view in readable(&snapshot, &call.access()) {
+    let snapshot = call.app.snapshot(&call.access());
+    for view in views(&snapshot) {
         let (indexes, events) = envs.entry(view.key.env.to_string()).or_default();
         // Partitions come in the order of their keys: the days of one index stand together.
         let index = Some((&view.key.env, &view.key.index));
@@ -45,9 +44,9 @@ pub(super) async fn envs(call: Call) -> Result<Response<Body>, ApiError> {
 }
 
 pub(super) async fn stats(call: Call) -> Result<Response<Body>, ApiError> {
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.snapshot(&call.access());
     let mut sums = Sums::default();
-    readable(&snapshot, &call.access()).for_each(|view| sums.add(view));
+    views(&snapshot).for_each(|view| sums.add(view));
     let uptime = call.app.host.clock.monotonic().saturating_sub(call.app.started);
     answer(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -70,16 +69,21 @@ pub(super) async fn healthz() -> Result<Response<Body>, ApiError> {
 }
 
 pub(super) async fn readyz(call: Call) -> Result<Response<Body>, ApiError> {
-    match call.app.is_stopping() {
-        true => Err(ApiError::stopping()),
-        false => answer(&json!({"status": "ready"})),
+    let not_ready = |code, message| Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message));
+    match call.app.engine.health() {
+        _ if call.app.is_stopping() => Err(ApiError::stopping()),
+        Health::Running => answer(&json!({"status": "ready"})),
+        Health::Stopping => Err(ApiError::stopping()),
+        Health::DiskFull => not_ready("disk_full", "the disk is full: searches are answered, events are not taken"),
+        Health::Stopped(why) => not_ready("stopped", "events are not taken until a restart: the log says why")
+            .map_err(|error| error.inside(why)),
     }
 }
 
 pub(super) async fn metrics(call: Call) -> Result<Response<Body>, ApiError> {
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.snapshot(&call.access());
     let mut sums = Sums::default();
-    readable(&snapshot, &call.access()).for_each(|view| sums.add(view));
+    views(&snapshot).for_each(|view| sums.add(view));
     let mut page = Page::default();
     let uptime = monotonic_ms(&call.app.host) / 1_000;
     page.single("helios_uptime_seconds", "gauge", "seconds on the monotonic clock", uptime);
@@ -89,6 +93,11 @@ pub(super) async fn metrics(call: Call) -> Result<Response<Body>, ApiError> {
     page.single("helios_partitions", "gauge", "partitions", sums.partitions);
     page.single("helios_raw_bytes", "gauge", "bytes of the events in blocks as they were sent", sums.raw_bytes);
     page.single("helios_stored_bytes", "gauge", "bytes of the blocks", sums.stored_bytes);
+    let engine = call.app.engine.stats();
+    page.single("helios_log_bytes", "gauge", "bytes of the write-ahead log", engine.log_bytes);
+    page.single("helios_head_raw_bytes", "gauge", "bytes of the events in no block yet", engine.head_raw_bytes);
+    let takes_events = u8::from(call.app.engine.health() == Health::Running);
+    page.single("helios_takes_events", "gauge", "1 if events are taken, 0 if not", takes_events);
     call.app.metrics.render(&mut page);
     let mut response = Response::new(Body::from(page.into_text()));
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4");
@@ -101,9 +110,8 @@ pub(super) async fn openapi() -> Result<Response<Body>, ApiError> {
     answer(&openapi::document())
 }
 
-/// The partitions that may be read.
-pub(super) fn readable<'a>(snapshot: &'a Snapshot, access: &'a Access) -> impl Iterator<Item = &'a PartitionView> {
-    snapshot.partitions.iter().map(|view| &**view).filter(|view| access.allows(&view.key))
+fn views(snapshot: &Snapshot) -> impl Iterator<Item = &PartitionView> {
+    snapshot.partitions.iter().map(|view| &**view)
 }
 
 /// Sums over partitions.

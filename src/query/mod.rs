@@ -3,14 +3,20 @@
 //! **Promise.** An answer is exact, or says in its warnings where it is not. A query never panics,
 //! whatever its text; its memory is bounded and its work can be cancelled.
 //!
-//! **Boundary.** `language` turns text into a tree and knows nothing of storage; `value` says when
+//! **Boundary.** `language` turns text into a tree and knows nothing of storage; `value`, `decimal` and `matching` say when
 //! two values are equal and which comes first, for everybody alike; each file of `stages` is one
 //! pipeline stage.
 
+<<<<<<< HEAD
 pub mod answer;
 pub mod error;
 pub mod language;
 pub mod request;
+=======
+pub mod decimal;
+pub mod language;
+pub mod matching;
+>>>>>>> w-lang
 pub mod stages;
 pub mod tail;
 pub mod value;

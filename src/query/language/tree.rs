@@ -291,3 +291,35 @@ impl SpanUnit {
 
 /// Stands before a reserved name to mean the body path of that name.
 const FIELDS_PREFIX: &str = "fields.";
+
+impl Cidr {
+    /// Reads `address/prefix`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/')?;
+        let address: IpAddr = address.parse().ok()?;
+        let digits = prefix.bytes().all(|byte| byte.is_ascii_digit());
+        let prefix: u8 = prefix.parse().ok().filter(|_| digits)?;
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        (prefix <= bits).then_some(Self { address, prefix })
+    }
+
+    /// Whether an address is in the network. An IPv4 address written as `::ffff:a.b.c.d` counts as one.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let prefix = if self.address.is_ipv4() { self.prefix } else { self.prefix.saturating_sub(96) };
+                same_bits(network.to_bits().into(), address.to_bits().into(), 32, prefix)
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                same_bits(network.to_bits(), address.to_bits(), 128, self.prefix)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the first `prefix` of `width` bits are the same.
+fn same_bits(a: u128, b: u128, width: u32, prefix: u8) -> bool {
+    let ignored = width.saturating_sub(u32::from(prefix));
+    (a ^ b).checked_shr(ignored).unwrap_or(0) == 0
+}

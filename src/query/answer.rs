@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::value::Value;
+use super::value::{Value, print_time};
 use crate::event::EventId;
 
 /// The answer to a search.
@@ -272,7 +272,7 @@ impl Serialize for Hit {
         let Self { id, timestamp, env, index, source, message, raw, fields } = self;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &id.to_string())?;
-        map.serialize_entry("timestamp", &render_time(*timestamp))?;
+        map.serialize_entry("timestamp", &print_time(*timestamp))?;
         map.serialize_entry("env", env.as_ref())?;
         map.serialize_entry("index", index.as_ref())?;
         map.serialize_entry("source", source)?;
@@ -314,9 +314,9 @@ impl Serialize for Cell<'_> {
         match self.0 {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(flag) => serializer.serialize_bool(*flag),
-            Value::Number(number) => serialize_literal(&format!("{number:?}"), serializer),
+            Value::Number(number) => serialize_literal(&number.to_string(), serializer),
             Value::Float(number) => serializer.serialize_f64(*number),
-            Value::Time(time) => serializer.serialize_str(&render_time(*time)),
+            Value::Time(time) => serializer.serialize_str(&print_time(*time)),
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(values) => serializer.collect_seq(values.iter().map(Cell)),
         }
@@ -326,7 +326,7 @@ impl Serialize for Cell<'_> {
 impl Serialize for HistogramBucket {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("t", &render_time(self.start))?;
+        map.serialize_entry("t", &print_time(self.start))?;
         map.serialize_entry("count", &self.count)?;
         if let Some(by) = &self.by {
             map.serialize_entry("by", &by.iter().map(|(name, count)| (name, count)).collect::<Pairs<_, _>>())?;
@@ -380,12 +380,6 @@ fn serialize_literal<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, 
         Ok(raw) if literal => raw.serialize(serializer),
         _ => serializer.serialize_str(text),
     }
-}
-
-/// RFC 3339 in UTC with as many digits as needed.
-pub fn render_time(time_ns: i64) -> String {
-    let time = jiff::Timestamp::from_nanosecond(i128::from(time_ns));
-    time.expect("signed 64-bit nanoseconds lie within what the calendar knows").to_string()
 }
 
 #[cfg(test)]

@@ -236,10 +236,11 @@ impl Places {
             }
         }
         let key = PartitionKey::of(&self.env, &self.index, line.timestamp.unwrap_or(request.arrival_ns));
-        if let Some(((index, day), partition)) = &self.last {
-            if *day == key.day && (Arc::ptr_eq(index, &key.index) || *index == key.index) {
-                return Ok(*partition);
-            }
+        if let Some(((index, day), partition)) = &self.last
+            && *day == key.day
+            && *index == key.index
+        {
+            return Ok(*partition);
         }
         let place = (Arc::clone(&key.index), key.day);
         let partition = match self.decided.get(&place) {

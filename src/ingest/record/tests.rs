@@ -244,8 +244,9 @@ fn hostile_lines_become_events_or_errors_and_harm_no_neighbour() {
     let digits = "8".repeat(400);
     let members: Vec<String> = (0..100_000).map(|n| format!("\"k{n}\":{n}")).collect();
     let nested = |open: &str, close: &str| format!("{{\"d\":{}1{}}}", open.repeat(10_000), close.repeat(10_000));
-    // The line, and the value that one of its fields must have; none: it must be refused.
-    let hostile: Vec<(Vec<u8>, Option<(&str, String)>)> = vec![
+    /// A line, and the value that one of its fields must have; none: it must be refused.
+    type Hostile = (Vec<u8>, Option<(&'static str, String)>);
+    let hostile: Vec<Hostile> = vec![
         (format!("{{{}}}", members.join(",")).into(), Some(("_fields_dropped", "98000".into()))),
         (nested("[", "]").into(), Some(("d", format!("{}1{}", "[".repeat(9_985), "]".repeat(9_985))))),
         (nested("{\"d\":", "}").into(), Some(("_time_source", "arrival".into()))),

@@ -1,5 +1,7 @@
 //! Whether an event fits an expression.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use helios::query::language::{Bound, Cidr, Expr, FieldName, FieldTest, Member, Pattern, Piece, Predicate};
@@ -175,8 +177,15 @@ fn like(pattern: &[Token], text: &[char], wild: &dyn Fn(char) -> bool) -> bool {
 }
 
 pub(crate) fn regex(source: &str, text: &str) -> bool {
-    let regex = regex::RegexBuilder::new(source).case_insensitive(true).build().unwrap();
-    regex.is_match(text)
+    REGEXES.with_borrow_mut(|known| {
+        let compile = || regex::RegexBuilder::new(source).case_insensitive(true).build().unwrap();
+        known.entry(source.to_owned()).or_insert_with(compile).is_match(text)
+    })
+}
+
+thread_local! {
+    // Compiling takes far longer than matching.
+    static REGEXES: RefCell<BTreeMap<String, regex::Regex>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Bit by bit.

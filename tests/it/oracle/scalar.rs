@@ -137,7 +137,7 @@ fn compare(a: &Cell, b: &Cell) -> Option<Ordering> {
 
 fn matches(text: &Cell, source: &Cell) -> Option<bool> {
     let (text, source) = (text.to_text()?, source.to_text()?);
-    regex::Regex::new(&source).ok().map(|_| filter::regex(&source, &text))
+    regex_syntax::parse(&source).ok().map(|_| filter::regex(&source, &text))
 }
 
 /// A number that needs more than 128 bits goes on as floating point.

@@ -359,7 +359,7 @@ fn shared_fits(test: &FieldTest, text: &str) -> Option<bool> {
         FieldTest::Words(Words { words, .. }) => holds_words(&folded, words),
         FieldTest::Contains(part) => folded.contains(value::fold(part).as_ref()),
         FieldTest::Pattern(pattern) => Matcher::whole(pattern).fits(&folded),
-        FieldTest::Regex(source) => helios::query::language::regex::compile(source).unwrap().is_match(text.as_bytes()),
+        FieldTest::Regex(source) => filter::regex(source, text),
         FieldTest::Cidr(cidr) => value::read_address(text).is_some_and(|address| cidr.contains(address)),
         FieldTest::Present => true,
         FieldTest::Range { low, high } => {

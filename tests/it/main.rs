@@ -6,5 +6,6 @@
 
 mod engine;
 mod http_server;
+mod oracle;
 mod server;
 mod tidy;

@@ -14,6 +14,8 @@ pub mod error;
 pub mod language;
 pub mod matching;
 mod memory;
+mod pipeline;
+mod record;
 pub mod request;
 mod scan;
 pub mod stages;

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Buckets of one width, aligned to the epoch of the wall clock of a zone.
+/// Buckets of one width, aligned to the epoch in UTC. With a zone, buckets of more than an hour follow
+/// its clock, shorter ones its offset.
 #[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     width_ns: i64,
@@ -15,16 +16,8 @@ pub(crate) struct Buckets {
 /// Buckets of one answer at most.
 pub(crate) const BUCKETS_MAX: usize = 50_000;
 
-/// Buckets that a width is chosen for where none is given: at most this many.
-const BUCKETS_WANTED: i64 = 120;
-
-/// Widths that read well, in seconds.
-const WIDTHS_S: [i64; 21] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
-    2_592_000,
-];
-
 const SECOND_NS: i64 = 1_000_000_000;
+const HOUR_NS: i64 = 3_600 * SECOND_NS;
 
 impl Buckets {
     pub(crate) fn new(width_ns: i64, zone: Option<&str>) -> Result<Self, String> {
@@ -40,24 +33,19 @@ impl Buckets {
         self.width_ns
     }
 
-    /// A width that cuts a range into a readable number of buckets.
-    pub(crate) fn width_for(start: i64, end: i64) -> i64 {
-        let length = end.saturating_sub(start).max(1);
-        let fits = |width: &i64| length / BUCKETS_WANTED < width * SECOND_NS;
-        match WIDTHS_S.iter().copied().find(fits) {
-            Some(width) => width * SECOND_NS,
-            None => (length / BUCKETS_WANTED / (86_400 * SECOND_NS) + 1) * 86_400 * SECOND_NS,
-        }
-    }
-
     /// The bucket that holds a time: its start, and its end, which is the start of another one.
     pub(crate) fn bounds(&self, time: i64) -> (i64, i64) {
         let Some(zone) = &self.zone else {
             let start = floor(time, self.width_ns);
             return (start, start.saturating_add(self.width_ns));
         };
-        let local = time.saturating_add(offset_ns(zone, time));
+        let offset = offset_ns(zone, time);
+        let local = time.saturating_add(offset);
         let start = floor(local, self.width_ns);
+        if self.width_ns <= HOUR_NS {
+            let start = start.saturating_sub(offset);
+            return (start, start.saturating_add(self.width_ns));
+        }
         let (first, end) = (instant(zone, start), instant(zone, start.saturating_add(self.width_ns)));
         // A clock that is put forward or back inside a bucket may leave the time beside its bounds.
         (first.min(time), if end > time { end } else { time.saturating_add(1) })
@@ -103,8 +91,6 @@ fn instant(zone: &TimeZone, local: i64) -> i64 {
 mod tests {
     use super::*;
 
-    const HOUR_NS: i64 = 3_600 * SECOND_NS;
-
     fn time(text: &str) -> i64 {
         i64::try_from(text.parse::<Timestamp>().unwrap().as_nanosecond()).unwrap()
     }
@@ -130,14 +116,6 @@ mod tests {
         for day in ["2026-03-29T00:00:00Z", "2026-10-25T00:00:00Z"] {
             let starts = hours.starts(time(day) - 3 * HOUR_NS, time(day) + 6 * HOUR_NS).unwrap();
             assert!(starts.is_sorted_by(|a, b| a < b), "{starts:?}");
-        }
-    }
-
-    #[test]
-    fn a_width_is_chosen_that_gives_a_readable_number_of_buckets() {
-        for length in [1, SECOND_NS, HOUR_NS, 24 * HOUR_NS, 30 * 24 * HOUR_NS, i64::MAX] {
-            let width = Buckets::width_for(0, length);
-            assert!(length / width <= BUCKETS_WANTED, "{length} {width}");
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Reducing stages: rows in, groups with accumulators, a table out.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::accumulator::{Accumulator, At, Place, Remarks, Sortable, place_of};
 use super::buckets::Buckets;
 use super::texts::TextSet;
 use crate::query::decimal::Decimal;
+use crate::query::decimal::Rounding;
 use crate::query::error::{BadQuery, QueryError};
 use crate::query::language::{Aggregate, FieldName, Function, Program, Row};
 use crate::query::memory::Budget;
+use crate::query::stages::timechart::SERIES_MAX;
 use crate::query::value::{Value, sort_order};
 
 /// What a reducing stage computes.
@@ -20,6 +24,8 @@ pub(crate) struct Reduction {
     pub(crate) by: Vec<FieldName>,
     /// The range that is searched; open ends are filled from the data.
     pub(crate) range: (Option<i64>, Option<i64>),
+    /// What `now` means.
+    pub(crate) now: i64,
     /// Whether sums remember their numbers: the second try after an overflow.
     pub(crate) keep: bool,
 }
@@ -85,6 +91,12 @@ pub(crate) struct Groups {
     pub(crate) reduction: Arc<Reduction>,
     keys: TextSet,
     accumulators: Vec<Vec<Accumulator>>,
+    /// Events in each group.
+    events: Vec<u64>,
+    /// Events that came in.
+    arrived: u64,
+    /// Whether some event is in several groups.
+    several: bool,
     /// Values of groups that are no texts, by group and place in `by`.
     typed: Vec<(u32, u32, Value)>,
     /// Earliest and latest time seen, for `timechart`.
@@ -105,9 +117,6 @@ pub(crate) struct Rows {
     pub(crate) overflow: bool,
 }
 
-/// Value columns of `timechart … by`, beside `other`.
-pub(crate) const SERIES_MAX: usize = 10;
-
 /// Bytes of one group beside its key, about.
 const GROUP_BYTES: usize = 96;
 
@@ -117,6 +126,9 @@ impl Groups {
             reduction,
             keys: TextSet::default(),
             accumulators: Vec::new(),
+            events: Vec::new(),
+            arrived: 0,
+            several: false,
             typed: Vec::new(),
             seen: None,
             taken: 0,
@@ -136,20 +148,20 @@ impl Groups {
             },
             _ => 0,
         };
+        self.arrived += 1;
         let mut combinations: Vec<Vec<Option<Value>>> = vec![Vec::new()];
         for field in &reduction.by {
             let values = distinct_values(row, field);
-            if values.is_empty() && matches!(reduction.kind, Kind::Top { .. }) {
-                return Ok(());
-            }
             let values = if values.is_empty() { vec![None] } else { values.into_iter().map(Some).collect() };
             combinations = combinations
                 .into_iter()
                 .flat_map(|front| values.iter().map(move |value| [front.as_slice(), &[value.clone()]].concat()))
                 .collect();
         }
+        self.several |= combinations.len() > 1;
         for combination in combinations {
             let group = self.group_of_values(bucket, &combination)?;
+            self.events[group as usize] += 1;
             for (measure, accumulator) in reduction.aggregates.iter().zip(&mut self.accumulators[group as usize]) {
                 measure.add(accumulator, row, at);
             }
@@ -196,8 +208,19 @@ impl Groups {
             let keep = self.reduction.keep;
             let new = self.reduction.aggregates.iter().map(|measure| Accumulator::new(&measure.function, keep));
             self.accumulators.push(new.collect());
+            self.events.push(0);
         }
         Ok(group)
+    }
+
+    /// Notes `count` events as having come in.
+    pub(crate) fn arrive(&mut self, count: u64) {
+        self.arrived += count;
+    }
+
+    /// Notes `count` events as being in a group.
+    pub(crate) fn add_events(&mut self, group: u32, count: u64) {
+        self.events[group as usize] += count;
     }
 
     pub(crate) fn accumulators(&mut self, group: u32) -> &mut [Accumulator] {
@@ -226,6 +249,8 @@ impl Groups {
         if let Some((first, last)) = other.seen {
             self.see(first, last);
         }
+        self.arrived += other.arrived;
+        self.several |= other.several;
         for (number, accumulators) in std::mem::take(&mut other.accumulators).into_iter().enumerate() {
             let (bucket, by) = split_key(other.keys.get(number as u32));
             let before = self.accumulators.len();
@@ -234,6 +259,7 @@ impl Groups {
                 let typed = other.typed.iter().filter(|(owner, ..)| *owner == number as u32);
                 self.typed.extend(typed.map(|(_, place, value)| (group, *place, value.clone())));
             }
+            self.events[group as usize] += other.events[number];
             for (own, other) in self.accumulators[group as usize].iter_mut().zip(accumulators) {
                 own.merge(other);
             }
@@ -293,14 +319,10 @@ impl Groups {
 
     fn stats(&mut self, remarks: &mut Remarks) -> Rows {
         let reduction = Arc::clone(&self.reduction);
-        let seconds = match (reduction.range, self.seen) {
-            ((Some(start), Some(end)), _) => seconds_of(end.saturating_sub(start)),
-            ((start, end), Some((first, last))) => {
-                let (start, end) = (start.unwrap_or(first), end.unwrap_or(last.saturating_add(1)));
-                seconds_of(end.saturating_sub(start))
-            }
-            _ => None,
-        };
+        let seconds = reduction
+            .range
+            .0
+            .and_then(|start| seconds_of(reduction.range.1.unwrap_or(reduction.now).saturating_sub(start)));
         let by = reduction.by.len();
         let mut rows: Vec<Vec<Value>> = (0..self.accumulators.len() as u32)
             .map(|group| {
@@ -319,11 +341,9 @@ impl Groups {
 
     fn top(&mut self, count: u32, rare: bool, remarks: &mut Remarks) -> Rows {
         let mut rows: Vec<(Value, Decimal)> = Vec::new();
-        let mut total = Decimal::ZERO;
         for group in 0..self.accumulators.len() as u32 {
             let value = self.values_of(group).1.remove(0);
             let Some(Value::Number(count)) = self.finished(group, None, remarks).pop() else { continue };
-            total = total.checked_add(count).unwrap_or(total);
             rows.push((value, count));
         }
         let order = |a: &(Value, Decimal), b: &(Value, Decimal)| {
@@ -336,9 +356,10 @@ impl Groups {
             rows.truncate(wanted);
         }
         rows.sort_by(order);
-        let hundred = Decimal::from(100u64);
+        let (hundred, total) = (Decimal::from(100u64), Decimal::from(self.arrived));
         let rows = rows.into_iter().map(|(value, count)| {
             let percent = count.checked_mul(hundred).and_then(|scaled| scaled.checked_div(total));
+            let percent = percent.map(|percent| percent.rounded(4, Rounding::Nearest));
             vec![value, Value::Number(count), percent.map_or(Value::Null, Value::Number)]
         });
         let columns = vec![self.reduction.by[0].clone(), FieldName::new("count"), FieldName::new("percent")];
@@ -357,78 +378,88 @@ impl Groups {
             })?,
             _ => Vec::new(),
         };
-        let (series, warnings) = self.series(remarks);
+        let (series, warnings) = self.series();
         let mut columns = vec![FieldName::new("time")];
-        columns.extend(series.iter().map(|(name, _)| FieldName::new(name.clone())));
-        let mut rows: Vec<Vec<Value>> = Vec::with_capacity(starts.len());
+        let mut rows: Vec<Vec<Value>> = starts.iter().map(|start| vec![Value::Time(*start)]).collect();
         let width = |start: i64| {
             let (first, end) = buckets.bounds(start);
             seconds_of(end.saturating_sub(first))
         };
-        for start in &starts {
-            let mut row = vec![Value::Time(*start)];
-            row.extend(series.iter().map(|_| Value::Null));
-            rows.push(row);
-        }
-        for (column, (_, groups)) in series.iter().enumerate() {
-            let mut cells: std::collections::BTreeMap<i64, Accumulator> = std::collections::BTreeMap::new();
-            let measure = if reduction.by.is_empty() { column } else { 0 };
-            for &group in groups {
-                let bucket = split_key(self.keys.get(group)).0;
-                let part = self.accumulators[group as usize][measure].clone();
-                match cells.entry(bucket) {
-                    std::collections::btree_map::Entry::Occupied(mut cell) => cell.get_mut().merge(part),
-                    std::collections::btree_map::Entry::Vacant(cell) => drop(cell.insert(part)),
+        for Series { name, groups } in &series {
+            for (place, measure) in reduction.aggregates.iter().enumerate() {
+                columns.push(FieldName::new(match name {
+                    None => measure.name.clone(),
+                    Some(name) if reduction.aggregates.len() == 1 => name.clone(),
+                    Some(name) => format!("{}: {name}", measure.name),
+                }));
+                let mut cells = self.cells_of(groups, place);
+                for (row, start) in rows.iter_mut().zip(&starts) {
+                    let empty = || Accumulator::new(&measure.function, reduction.keep);
+                    let mut cell = cells.remove(start).unwrap_or_else(empty);
+                    row.push(cell.finish(&measure.function, width(*start), remarks));
                 }
-            }
-            let function = &reduction.aggregates[measure].function;
-            for (row, start) in rows.iter_mut().zip(&starts) {
-                let mut cell = cells.remove(start).unwrap_or_else(|| Accumulator::new(function, false));
-                row[column + 1] = cell.finish(function, width(*start), remarks);
             }
         }
         Ok(Rows { columns, rows, warnings, overflow: false })
     }
 
-    /// The columns behind `time`: their names, and the groups that each sums up.
-    fn series(&mut self, remarks: &mut Remarks) -> (Vec<(String, Vec<u32>)>, Vec<String>) {
-        let reduction = Arc::clone(&self.reduction);
-        let all: Vec<u32> = (0..self.accumulators.len() as u32).collect();
-        if reduction.by.is_empty() {
-            return (reduction.aggregates.iter().map(|measure| (measure.name.clone(), all.clone())).collect(), vec![]);
+    /// One aggregate of some groups, by bucket.
+    fn cells_of(&self, groups: &[u32], place: usize) -> BTreeMap<i64, Accumulator> {
+        let mut cells: BTreeMap<i64, Accumulator> = BTreeMap::new();
+        for &group in groups {
+            let bucket = split_key(self.keys.get(group)).0;
+            let part = self.accumulators[group as usize][place].clone();
+            match cells.entry(bucket) {
+                Entry::Occupied(mut cell) => cell.get_mut().merge(part),
+                Entry::Vacant(cell) => drop(cell.insert(part)),
+            }
         }
-        let function = &reduction.aggregates[0].function;
-        let mut by_value: std::collections::BTreeMap<Sortable, (Vec<u32>, Accumulator)> =
-            std::collections::BTreeMap::new();
+        cells
+    }
+
+    /// The values that have columns behind `time`, and what must be said of them.
+    fn series(&self) -> (Vec<Series>, Vec<String>) {
+        let all = 0..self.accumulators.len() as u32;
+        if self.reduction.by.is_empty() {
+            return (vec![Series { name: None, groups: all.collect() }], Vec::new());
+        }
+        let mut by_value: BTreeMap<Sortable, (u64, Vec<u32>)> = BTreeMap::new();
         for group in all {
             let value = self.values_of(group).1.remove(0);
-            let entry = by_value
-                .entry(Sortable(value))
-                .or_insert_with(|| (Vec::new(), Accumulator::new(function, reduction.keep)));
-            entry.0.push(group);
-            entry.1.merge(self.accumulators[group as usize][0].clone());
+            let (events, groups) = by_value.entry(Sortable(value)).or_default();
+            *events += self.events[group as usize];
+            groups.push(group);
         }
-        let whole = seconds_of(1_000_000_000);
-        let mut ranked: Vec<(Value, Vec<u32>, Value)> = by_value
-            .into_iter()
-            .map(|(value, (groups, mut total))| (value.0, groups, total.finish(function, whole, remarks)))
-            .collect();
         // The sort is stable: equal ones stay in the order of their values.
-        ranked.sort_by(|a, b| descending(&a.2, &b.2));
+        let mut ranked: Vec<(Sortable, (u64, Vec<u32>))> = by_value.into_iter().collect();
+        ranked.sort_by_key(|(_, (events, _))| std::cmp::Reverse(*events));
         let rest = ranked.split_off(ranked.len().min(SERIES_MAX));
-        let name = |value: &Value| value.to_text().unwrap_or_else(|| "null".into());
-        let mut series: Vec<(String, Vec<u32>)> =
-            ranked.into_iter().map(|(value, groups, _)| (name(&value), groups)).collect();
+        let name = |value: Value| value.to_text().unwrap_or_else(|| "null".into());
+        let mut series: Vec<Series> =
+            ranked.into_iter().map(|(value, (_, groups))| Series { name: Some(name(value.0)), groups }).collect();
         let mut warnings = Vec::new();
         if !rest.is_empty() {
+            let more = rest.len();
             warnings.push(format!(
-                "the {SERIES_MAX} largest values have a column each; {} more are summed up in `other`",
-                rest.len()
+                "the {SERIES_MAX} most frequent values have columns of their own; `other` sums up {more} more"
             ));
-            series.push(("other".into(), rest.into_iter().flat_map(|(_, groups, _)| groups).collect()));
+            if self.several {
+                warnings.push("in `other`, an event counts once for each of its values".to_owned());
+            }
+            series.push(Series {
+                name: Some("other".into()),
+                groups: rest.into_iter().flat_map(|(_, (_, groups))| groups).collect(),
+            });
         }
         (series, warnings)
     }
+}
+
+/// Columns of one value of `timechart … by`.
+struct Series {
+    /// The value; `None` without `by`.
+    name: Option<String>,
+    groups: Vec<u32>,
 }
 
 impl Drop for Groups {

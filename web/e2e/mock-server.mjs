@@ -171,7 +171,10 @@ function discover(params) {
 
 function indexes(params) {
   const env = params.get("env") || "default";
-  const groups = Map.groupBy(events.filter((e) => e.hit.env === env), (e) => e.hit.index);
+  const groups = new Map();
+  for (const e of events) {
+    if (e.hit.env === env) groups.has(e.hit.index) ? groups.get(e.hit.index).push(e) : groups.set(e.hit.index, [e]);
+  }
   return { indexes: [...groups].map(([index, list]) => ({ env, index, events: list.length, first: list.at(-1).hit.timestamp, last: list[0].hit.timestamp, bytes: list.length * 60 })) };
 }
 

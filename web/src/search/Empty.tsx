@@ -48,9 +48,9 @@ export function Empty({ run }: { run: Run }) {
               {r.lastMs !== null && <Button small onClick={() => setView({ range: absolute({ startMs: Math.floor(now), endMs: (r.lastMs ?? now) + 1 }) })}>Show</Button>}
             </li>
           )}
-          {r.without.map((w) => (
+          {r.without.filter((w) => w.total > 0).map((w) => (
             <li key={w.text}>
-              Without <code>{w.text}</code>: {plural(w.total, "event")}. {w.total > 0 && <Button small onClick={() => setView({ query: w.query })}>Remove it</Button>}
+              Without <code>{w.text}</code>: {plural(w.total, "event")}. <Button small onClick={() => setView({ query: w.query })}>Remove it</Button>
             </li>
           ))}
         </ul>

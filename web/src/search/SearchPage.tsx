@@ -50,7 +50,7 @@ export function SearchPage() {
   const bar = useRef<QueryBarHandle>(null);
   const list = useRef<EventListHandle>(null);
 
-  const settled = !live && search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query";
+  const settled = live || (search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query");
   const fields = useQuery({
     queryKey: ["fields", run?.number],
     enabled: settled && run?.window !== null && run !== null,
@@ -154,6 +154,8 @@ export function SearchPage() {
             )
           ) : search.done?.table ? (
             <TableResult key={run?.number} table={search.done.table} zone={view.zone} onZoom={zoom} />
+          ) : error?.code === "bad_query" ? (
+            <p className={css.waiting}>The query cannot be read. What is wrong stands under it, above.</p>
           ) : search.status === "failed" && hits.length === 0 ? (
             <Failed message={search.error?.message ?? ""} hint={search.error?.hint} requestId={search.error?.request_id} onAgain={rerun} />
           ) : search.status === "done" && hits.length === 0 && run ? (

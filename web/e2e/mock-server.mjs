@@ -238,10 +238,11 @@ function streamSearch(params, request, response) {
 
 function streamTail(params, request, response) {
   const { test } = parse(params.get("q") ?? "");
+  const index = params.get("index") || null;
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.write(": alive\n\n");
   const tail = (added) => {
-    for (const e of added) if (test(e)) response.write(sse("hit", e.hit));
+    for (const e of added) if ((index === null || e.hit.index === index) && test(e)) response.write(sse("hit", e.hit));
   };
   tails.add(tail);
   request.on("close", () => tails.delete(tail));

@@ -66,8 +66,9 @@ async function getJson<T>(path: string, params: Params, signal?: AbortSignal): P
 }
 
 /** Opens a stream of server-sent events. Aborting `signal` closes the connection, which ends the server's work. */
-export async function* stream(path: string, params: Params, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+export async function* stream(path: string, params: Params, signal: AbortSignal, onOpen?: () => void): AsyncGenerator<ServerEvent> {
   const response = await open(path, params, signal, "text/event-stream");
+  onOpen?.();
   if (response.body) yield* readEvents(response.body);
 }
 

@@ -46,7 +46,7 @@ export function FieldPanel({ answer, columns }: Props) {
         {groups.map(([title, list]) =>
           list.length === 0 ? null : (
             <section key={title}>
-              <h3 className={css.group}>{title}</h3>
+              <h2 className={css.group}>{title}</h2>
               <ul>
                 {list.map((field) => (
                   <FieldItem key={field.name} field={field} open={open === field.name} pinned={pinned.includes(field.name)} column={columns.includes(field.name)}

@@ -224,7 +224,7 @@ const WIDTH_ROWS = 100;
 
 function columnWidths(hits: Hit[], columns: string[]): number[] {
   return columns.map((name) => {
-    let longest = name.length + 4;
+    let longest = name.length + 6;
     for (const hit of hits.slice(0, WIDTH_ROWS)) longest = Math.max(longest, showValue(fieldOf(hit, name)).length + 2);
     return Math.max(WIDTH_MIN, Math.min(WIDTH_MAX, longest));
   });

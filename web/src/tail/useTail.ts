@@ -159,8 +159,7 @@ type Params = { q: string; env: string; index: string };
 async function follow(params: Params, signal: AbortSignal, waiting: React.RefObject<{ hits: Hit[]; dropped: number }>, dispatch: (change: TailChange) => void): Promise<void> {
   while (!signal.aborted) {
     try {
-      dispatch({ kind: "connected" });
-      for await (const event of stream("/api/tail", params, signal)) {
+      for await (const event of stream("/api/tail", params, signal, () => dispatch({ kind: "connected" }))) {
         if (event.name === "hit") waiting.current.hits.push(event.data as Hit);
         if (event.name === "dropped") waiting.current.dropped += Number((event.data as { count: number }).count);
         if (event.name === "error") throw new ApiError((event.data as { error: ErrorBody }).error, 400);

@@ -1,0 +1,123 @@
+//! The one door to aws-lc-rs: random bytes and digests.
+//!
+//! **Promise.** Every random byte and every digest of a production server comes from here.
+//!
+//! **Boundary.** The only room that names a crate of cryptography. It implements
+//! [`crate::host::Entropy`]; `main` puts it into the host.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+
+use crate::host::Entropy;
+
+/// Bytes in a SHA-256 digest.
+pub const SHA256_BYTES: usize = 32;
+
+/// The production source of random bytes. Its forks are the same source: nothing can be told from
+/// what others drew.
+pub struct Random(SystemRandom);
+
+impl Random {
+    /// A handle to the module's generator. Costs nothing.
+    pub fn new() -> Self {
+        Self(SystemRandom::new())
+    }
+}
+
+impl Default for Random {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entropy for Random {
+    /// # Panics
+    /// If the generator can't be seeded: going on with predictable ids would be worse.
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes).expect("the operating system gives the generator its seed");
+    }
+
+    fn fork(&self, _label: &'static str) -> Arc<dyn Entropy> {
+        Arc::new(Self::new())
+    }
+}
+
+/// The SHA-256 digest of `bytes`.
+pub fn sha256(bytes: &[u8]) -> [u8; SHA256_BYTES] {
+    digest_bytes(&digest(&SHA256, bytes))
+}
+
+/// A SHA-256 digest of bytes that come piece by piece.
+#[derive(Clone)]
+pub struct Sha256(Context);
+
+impl Sha256 {
+    /// The digest of no bytes yet.
+    pub fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes taken.
+    pub fn finish(self) -> [u8; SHA256_BYTES] {
+        digest_bytes(&self.0.finish())
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Bytes as lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+fn digest_bytes(digest: &aws_lc_rs::digest::Digest) -> [u8; SHA256_BYTES] {
+    digest.as_ref().try_into().expect("a SHA-256 digest has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The one-block example of FIPS 180-2, appendix B.1.
+    const ABC: [u8; SHA256_BYTES] = [
+        0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03,
+        0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad,
+    ];
+
+    #[test]
+    fn the_published_example_has_the_published_digest() {
+        assert_eq!(sha256(b"abc"), ABC);
+    }
+
+    #[test]
+    fn pieces_have_the_digest_of_the_whole() {
+        let mut hasher = Sha256::new();
+        hasher.update(b"a");
+        hasher.update(b"");
+        hasher.update(b"bc");
+        assert_eq!(hasher.finish(), ABC);
+    }
+
+    #[test]
+    fn no_two_draws_are_alike() {
+        let random: Arc<dyn Entropy> = Arc::new(Random::new());
+        let fork = random.fork("test");
+        let draws = [random.next_u64(), random.next_u64(), fork.next_u64()];
+        assert!(draws[0] != draws[1] && draws[0] != draws[2] && draws[1] != draws[2]);
+    }
+}

@@ -1,0 +1,385 @@
+//! Files of the operating system, each call on one of a few I/O threads.
+#![allow(clippy::disallowed_methods, reason = "host::real is where files are touched")]
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+use tokio::sync::oneshot;
+
+use super::pool::Pool;
+use crate::host::{BoxFuture, DirEntry, Disk, DiskFile, DiskLock};
+
+/// Threads for calls that write, sync or change names. Few: the log, a flush and a compaction.
+const WRITE_THREADS: usize = 4;
+
+/// Threads for calls that read. Apart from the writers, so that no query waits behind an `fdatasync`.
+const READ_THREADS: usize = 8;
+
+/// Calls that wait for a thread, per kind. Who comes later waits without a place.
+const QUEUED_CALLS_MAX: usize = 256;
+
+/// The machine's file system.
+pub struct RealDisk {
+    threads: Arc<Threads>,
+}
+
+struct Threads {
+    writes: Pool,
+    reads: Pool,
+}
+
+impl RealDisk {
+    /// Starts the I/O threads.
+    ///
+    /// # Errors
+    /// If the operating system refuses to start a thread.
+    pub fn new() -> io::Result<Self> {
+        let writes = Pool::new("helios-write", WRITE_THREADS, QUEUED_CALLS_MAX)?;
+        let reads = Pool::new("helios-read", READ_THREADS, QUEUED_CALLS_MAX)?;
+        Ok(Self { threads: Arc::new(Threads { writes, reads }) })
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<T>> {
+        on_pool(&self.threads.writes, call)
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<T>> {
+        on_pool(&self.threads.reads, call)
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_new<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
+        let (path, threads) = (path.to_owned(), self.threads.clone());
+        self.write(move || {
+            let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+            Ok(RealFile::shared(file, threads))
+        })
+    }
+
+    fn open<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
+        let (path, threads) = (path.to_owned(), self.threads.clone());
+        self.read(move || Ok(RealFile::shared(File::open(path)?, threads)))
+    }
+
+    fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.write(move || fs::rename(from, to))
+    }
+
+    fn link<'a>(&'a self, existing: &'a Path, new: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let (existing, new) = (existing.to_owned(), new.to_owned());
+        self.write(move || fs::hard_link(existing, new))
+    }
+
+    fn remove_file<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let path = path.to_owned();
+        self.write(move || fs::remove_file(path))
+    }
+
+    fn remove_dir<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let path = path.to_owned();
+        self.write(move || fs::remove_dir(path))
+    }
+
+    fn create_dir<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let path = path.to_owned();
+        self.write(move || create_dir(&path))
+    }
+
+    fn list<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<Vec<DirEntry>>> {
+        let dir = dir.to_owned();
+        self.read(move || list(&dir))
+    }
+
+    fn sync_dir<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let dir = dir.to_owned();
+        self.write(move || File::open(dir)?.sync_all())
+    }
+
+    fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>> {
+        let dir = dir.to_owned();
+        self.read(move || {
+            let figures = rustix::fs::statvfs(&dir)?;
+            // What root keeps for itself (`f_bfree - f_bavail`) is no room for us.
+            Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+        })
+    }
+
+    fn lock<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Box<dyn DiskLock>>> {
+        let path = path.to_owned();
+        self.write(move || lock(&path))
+    }
+}
+
+fn create_dir(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
+/// Names that are not UTF-8 are none of ours and are left out; so are files that go meanwhile.
+fn list(dir: &Path) -> io::Result<Vec<DirEntry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        match entry.metadata() {
+            Ok(about) => {
+                let len = if about.is_dir() { 0 } else { about.len() };
+                entries.push(DirEntry { name, is_dir: about.is_dir(), len });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+fn lock(path: &PathBuf) -> io::Result<Box<dyn DiskLock>> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Box::new(RealLock { _file: file })),
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The system lets go of the lock when the file is closed, also when the process is killed.
+struct RealLock {
+    _file: File,
+}
+
+impl DiskLock for RealLock {}
+
+struct RealFile {
+    inner: Arc<FileInner>,
+    threads: Arc<Threads>,
+}
+
+struct FileInner {
+    file: File,
+    /// Where the next append goes, once it is known. Held while appending: two appends never mix.
+    end_bytes: Mutex<Option<u64>>,
+}
+
+impl RealFile {
+    fn shared(file: File, threads: Arc<Threads>) -> Arc<dyn DiskFile> {
+        Arc::new(Self { inner: Arc::new(FileInner { file, end_bytes: Mutex::new(None) }), threads })
+    }
+}
+
+impl DiskFile for RealFile {
+    fn append(&self, bytes: Bytes) -> BoxFuture<'_, io::Result<u64>> {
+        let inner = self.inner.clone();
+        on_pool(&self.threads.writes, move || inner.append(&bytes))
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> BoxFuture<'_, io::Result<Bytes>> {
+        let inner = self.inner.clone();
+        on_pool(&self.threads.reads, move || inner.read_at(offset, len))
+    }
+
+    fn len(&self) -> BoxFuture<'_, io::Result<u64>> {
+        let inner = self.inner.clone();
+        on_pool(&self.threads.reads, move || inner.len())
+    }
+
+    fn sync(&self) -> BoxFuture<'_, io::Result<()>> {
+        let inner = self.inner.clone();
+        on_pool(&self.threads.writes, move || inner.file.sync_data())
+    }
+
+    fn preallocate(&self, bytes: u64) -> BoxFuture<'_, io::Result<()>> {
+        let inner = self.inner.clone();
+        on_pool(&self.threads.writes, move || preallocate(&inner.file, bytes))
+    }
+}
+
+impl FileInner {
+    fn append(&self, bytes: &[u8]) -> io::Result<u64> {
+        let mut end_bytes = self.lock_end();
+        let offset = match *end_bytes {
+            Some(known) => known,
+            None => self.len()?,
+        };
+        // Unknown until the write has succeeded: after an error a prefix may be in the file.
+        *end_bytes = None;
+        self.file.write_all_at(bytes, offset)?;
+        *end_bytes = Some(offset + bytes.len() as u64);
+        Ok(offset)
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        // Asked first, so that a length out of a damaged file allocates nothing.
+        let end = offset.checked_add(len as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+        if end > self.len()? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = vec![0; len];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes.into())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn lock_end(&self) -> MutexGuard<'_, Option<u64>> {
+        self.end_bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file system that can't reserve is as good as one that did: appending says when it is full.
+fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Runs one call on a thread of `pool`.
+fn on_pool<T: Send + 'static>(
+    pool: &Pool,
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> BoxFuture<'static, io::Result<T>> {
+    let (sender, receiver) = oneshot::channel();
+    // The caller may be gone when the call ends.
+    let done = pool.submit(Box::new(move || drop(sender.send(call()))));
+    Box::pin(async move {
+        done.await;
+        receiver.await.expect("a call to the operating system does not panic")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn disk() -> (TempDir, RealDisk) {
+        (tempfile::tempdir().unwrap(), RealDisk::new().unwrap())
+    }
+
+    fn kind<T>(result: io::Result<T>) -> io::ErrorKind {
+        result.map(|_| ()).unwrap_err().kind()
+    }
+
+    #[tokio::test]
+    async fn appended_bytes_read_back_and_land_one_after_the_other() {
+        let (dir, disk) = disk();
+        let file = disk.create_new(&dir.path().join("log")).await.unwrap();
+        assert_eq!(file.append("abc".into()).await.unwrap(), 0);
+        assert_eq!(file.append("defg".into()).await.unwrap(), 3);
+        file.sync().await.unwrap();
+        assert_eq!(file.len().await.unwrap(), 7);
+        assert_eq!(file.read_at(2, 3).await.unwrap(), "cde");
+        assert_eq!(disk.open(&dir.path().join("log")).await.unwrap().read_at(0, 7).await.unwrap(), "abcdefg");
+    }
+
+    #[tokio::test]
+    async fn concurrent_appends_never_mix() {
+        let (dir, disk) = disk();
+        let file = disk.create_new(&dir.path().join("log")).await.unwrap();
+        let appends = (0..32_u8).map(|i| file.append(vec![i; 1000].into()));
+        let offsets = futures_util::future::try_join_all(appends).await.unwrap();
+        for (i, offset) in offsets.into_iter().enumerate() {
+            let bytes = file.read_at(offset, 1000).await.unwrap();
+            assert!(bytes.iter().all(|&byte| usize::from(byte) == i));
+        }
+    }
+
+    #[tokio::test]
+    async fn reading_past_the_end_is_an_error_however_much_is_asked_for() {
+        let (dir, disk) = disk();
+        let file = disk.create_new(&dir.path().join("f")).await.unwrap();
+        file.append("abc".into()).await.unwrap();
+        assert_eq!(kind(file.read_at(1, 3).await), io::ErrorKind::UnexpectedEof);
+        assert_eq!(kind(file.read_at(0, usize::MAX >> 1).await), io::ErrorKind::UnexpectedEof);
+        assert_eq!(kind(file.read_at(u64::MAX, 1).await), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn preallocating_leaves_the_length_alone() {
+        let (dir, disk) = disk();
+        let file = disk.create_new(&dir.path().join("f")).await.unwrap();
+        file.preallocate(1 << 16).await.unwrap();
+        assert_eq!(file.len().await.unwrap(), 0);
+        assert_eq!(file.append("x".into()).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_taken_name_is_neither_created_nor_linked_over() {
+        let (dir, disk) = disk();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        disk.create_new(&a).await.unwrap().append("a".into()).await.unwrap();
+        disk.create_new(&b).await.unwrap();
+        assert_eq!(kind(disk.create_new(&a).await), io::ErrorKind::AlreadyExists);
+        assert_eq!(kind(disk.link(&a, &b).await), io::ErrorKind::AlreadyExists);
+        disk.rename(&a, &b).await.unwrap();
+        assert_eq!(disk.open(&b).await.unwrap().len().await.unwrap(), 1);
+        assert_eq!(kind(disk.open(&a).await), io::ErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_a_second_name_of_the_same_file() {
+        let (dir, disk) = disk();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        disk.create_new(&a).await.unwrap().append("a".into()).await.unwrap();
+        disk.link(&a, &b).await.unwrap();
+        disk.remove_file(&a).await.unwrap();
+        assert_eq!(disk.open(&b).await.unwrap().read_at(0, 1).await.unwrap(), "a");
+    }
+
+    #[tokio::test]
+    async fn a_folder_lists_its_names_sorted() {
+        let (dir, disk) = disk();
+        for name in ["b", "a"] {
+            disk.create_new(&dir.path().join(name)).await.unwrap().append(name.into()).await.unwrap();
+        }
+        let sub = dir.path().join("c");
+        disk.create_dir(&sub).await.unwrap();
+        disk.create_dir(&sub).await.unwrap();
+        disk.sync_dir(dir.path()).await.unwrap();
+        let entry = |name: &str, is_dir, len| DirEntry { name: name.into(), is_dir, len };
+        assert_eq!(
+            disk.list(dir.path()).await.unwrap(),
+            [entry("a", false, 1), entry("b", false, 1), entry("c", true, 0)]
+        );
+        disk.remove_dir(&sub).await.unwrap();
+        assert_eq!(kind(disk.list(&sub).await), io::ErrorKind::NotFound);
+        assert_eq!(kind(disk.create_dir(&dir.path().join("a")).await), io::ErrorKind::AlreadyExists);
+    }
+
+    #[tokio::test]
+    async fn a_held_lock_refuses_the_next_and_a_dropped_one_does_not() {
+        let (dir, disk) = disk();
+        let path = dir.path().join("lock");
+        let held = disk.lock(&path).await.unwrap();
+        assert_eq!(kind(disk.lock(&path).await), io::ErrorKind::WouldBlock);
+        drop(held);
+        disk.lock(&path).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn free_room_is_told_for_a_folder_that_exists() {
+        let (dir, disk) = disk();
+        assert!(disk.free_bytes(dir.path()).await.unwrap() > 0);
+        assert_eq!(kind(disk.free_bytes(&dir.path().join("none")).await), io::ErrorKind::NotFound);
+    }
+}

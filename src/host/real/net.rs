@@ -1,0 +1,64 @@
+//! TCP sockets of the operating system.
+#![allow(clippy::disallowed_methods, reason = "host::real is where sockets are opened")]
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::host::{BoxFuture, Listener, Net, Stream};
+
+/// The machine's network. Small writes go out at once (`TCP_NODELAY`).
+pub struct RealNet;
+
+impl Net for RealNet {
+    fn listen(&self, addr: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move { Ok(Box::new(RealListener(TcpListener::bind(addr).await?)) as Box<dyn Listener>) })
+    }
+
+    fn connect(&self, addr: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move { Ok(prompt(TcpStream::connect(addr).await?)) })
+    }
+}
+
+struct RealListener(TcpListener);
+
+impl Listener for RealListener {
+    fn accept(&self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>> {
+        Box::pin(async move {
+            let (stream, peer) = self.0.accept().await?;
+            Ok((prompt(stream), peer))
+        })
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+fn prompt(stream: TcpStream) -> Box<dyn Stream> {
+    // Fails only if the peer is gone already: the first read or write says so.
+    let _ = stream.set_nodelay(true);
+    Box::new(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_cross_a_connection() {
+        let listener = RealNet.listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        assert_ne!(addr.port(), 0);
+        let (client, server) = tokio::join!(RealNet.connect(addr), listener.accept());
+        let (mut client, (mut server, _peer)) = (client.unwrap(), server.unwrap());
+        client.write_all(b"hello").await.unwrap();
+        drop(client);
+        let mut received = Vec::new();
+        server.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, b"hello");
+    }
+}

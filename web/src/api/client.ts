@@ -8,7 +8,8 @@ import type {
   DiscoverAnswer,
   ErrorBody,
   HistogramAnswer,
-  IndexInfo,
+  EnvsAnswer,
+  IndexesAnswer,
   SearchAnswer,
 } from "./types";
 
@@ -78,8 +79,8 @@ export const api = {
   aggregate: (params: Params, signal?: AbortSignal) => getJson<AggregateAnswer>("/api/aggregate", params, signal),
   discover: (params: Params, signal?: AbortSignal) => getJson<DiscoverAnswer>("/api/discover_fields", params, signal),
   context: (params: Params, signal?: AbortSignal) => getJson<ContextAnswer>("/api/context", params, signal),
-  indexes: (env: string, signal?: AbortSignal) => getJson<{ indexes: IndexInfo[] }>("/api/indexes", { env }, signal),
-  envs: (signal?: AbortSignal) => getJson<{ envs: { name: string }[] }>("/api/envs", {}, signal),
+  indexes: (env: string, signal?: AbortSignal) => getJson<IndexesAnswer>("/api/indexes", { env }, signal),
+  envs: (signal?: AbortSignal) => getJson<EnvsAnswer>("/api/envs", {}, signal),
   complete: (params: Params, signal?: AbortSignal) => getJson<CompleteAnswer>("/api/complete", params, signal),
 };
 

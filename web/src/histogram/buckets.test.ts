@@ -28,7 +28,7 @@ it("the top of the scale is round and not below the highest bar", () => {
 });
 
 it("a drag takes whole bars and never leaves the window", () => {
-  const bars = toBars([0, 10, 20, 30].map((t) => ({ t, count: 1 })));
+  const bars = toBars([0, 10, 20, 30].map((ms) => ({ t: new Date(ms).toISOString(), count: 1 })));
   expect(snapped({ startMs: 12, endMs: 28 }, { startMs: 5, endMs: 35 }, bars, 10)).toEqual({ startMs: 10, endMs: 30 });
   expect(snapped({ startMs: 6, endMs: 34 }, { startMs: 5, endMs: 35 }, bars, 10)).toEqual({ startMs: 5, endMs: 35 });
 });

@@ -63,7 +63,9 @@ export function createEditor(options: Options): EditorView {
           override: [(context: CompletionContext) => options.complete(context.state.doc.toString(), context.pos, context.explicit)],
           activateOnTypingDelay: 120,
           icons: false,
+          // Nothing is chosen until an arrow does it, so no key has to wait for the list.
           selectOnOpen: false,
+          interactionDelay: 0,
           tooltipClass: () => "helios-complete",
         }),
         colours,

@@ -23,7 +23,7 @@ describe("hits of a search", () => {
   it("an event that comes twice stands once", () => expect(reduce(first, { kind: "page", hits: [hit("2"), hit("3")], cursor: null }).hits).toHaveLength(3));
   it("a failure keeps the hits that came", () => expect(reduce(first, { kind: "failed", error: { code: "x", message: "y" } }).hits).toHaveLength(2));
   it("a cancel after the end changes nothing", () => {
-    const done = reduce(first, { kind: "done", done: { total: 2, took_ms: 1, partial: false, warnings: [], stats: { blocks: 0, blocks_pruned: 0, bytes_read: 0 } } });
+    const done = reduce(first, { kind: "done", done: { total: 2, took_ms: 1, partial: false, warnings: [], cursor: null, stats: { blocks: 0, blocks_pruned: 0, bytes_read: 0, rows_scanned: 0 } } });
     expect(reduce(done, { kind: "cancelled" }).status).toBe("done");
   });
 });

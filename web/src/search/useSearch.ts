@@ -54,7 +54,7 @@ export function reduce(state: SearchState, change: Change): SearchState {
     case "progress":
       return { ...state, progress: change.progress };
     case "done":
-      return { ...state, status: "done", done: change.done, cursor: change.done.cursor ?? null };
+      return { ...state, status: "done", done: change.done, cursor: change.done.cursor };
     case "failed":
       return { ...state, status: "failed", error: change.error };
     case "cancelled":
@@ -100,7 +100,7 @@ export function useSearch(run: Run | null, enabled: boolean): Search {
     const signal = work.current?.signal;
     dispatch({ kind: "more" });
     api.search({ ...runParams(run), sort: run.sort, limit: PAGE_HITS, cursor, count: "none" }, signal).then(
-      (answer) => !signal?.aborted && dispatch({ kind: "page", hits: answer.hits, cursor: answer.cursor ?? null }),
+      (answer) => !signal?.aborted && dispatch({ kind: "page", hits: answer.hits, cursor: answer.cursor }),
       (error: unknown) => !signal?.aborted && dispatch({ kind: "more-failed", message: error instanceof Error ? error.message : String(error) }),
     );
   }, [canLoadMore, loadingMore, run, cursor]);

@@ -116,7 +116,7 @@ export function rate(state: TailState, nowMs: number): number {
 }
 
 export function rateBuckets(state: TailState): Bucket[] {
-  return state.seconds.map((s) => ({ t: s.second * 1000, count: s.count, by: s.by }));
+  return state.seconds.map((s) => ({ t: new Date(s.second * 1000).toISOString(), count: s.count, by: s.by }));
 }
 
 export interface Tail extends TailState {

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { readLevel } from "../search/event";
 import { showMs, showTick, type Zone } from "../time/instant";
 import type { Window } from "../time/range";
 import { useTheme } from "../ui/theme";
@@ -10,6 +11,12 @@ import css from "./Stages.module.css";
 const HEIGHT_PX = 220;
 const COLOURS = 8;
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 2 });
+
+/** A level keeps its colour of the histogram; other series take the palette in order. */
+function colourOf(name: string, at: number): string {
+  const level = readLevel(name);
+  return level === "none" ? `--series-${(at % COLOURS) + 1}` : `--level-${level}`;
+}
 
 interface Props {
   chart: TimeChart;
@@ -41,7 +48,7 @@ export default function Chart({ chart, zone, onZoom }: Props) {
         scales: { y: { range: (_u, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.05] } },
         series: [
           { label: "Time", value: (_u, seconds) => (seconds === null ? "–" : showMs(seconds * 1000, zone)) },
-          ...chart.series.map((s, at) => ({ label: s.name, stroke: token(`--series-${(at % COLOURS) + 1}`), width: 1.5, points: { show: chart.x.length < 60, size: 5 }, dash: at >= COLOURS ? [6, 4] : [] })),
+          ...chart.series.map((s, at) => ({ label: s.name, stroke: token(colourOf(s.name, at)), width: 1.5, points: { show: chart.x.length < 60, size: 5 }, dash: at >= COLOURS ? [6, 4] : [] })),
         ],
         hooks: {
           setSelect: [

@@ -1,1 +1,22 @@
+//! A machine that exists in memory only: its clock, its scheduler, its disk and its chance follow one
+//! seed, so that a failure found once can be run again.
+//!
+//! **Promise.** The same seed and the same code make the same calls in the same order with the same
+//! answers ([`World::digest`] says so). Nothing waits: an hour of virtual time costs what happens in it.
+//!
+//! **Boundary.** No thread, no file, no clock of the real machine. A world runs on the thread that calls
+//! [`World::run`]; worlds share nothing, so that a test may run one per thread.
 
+mod clock;
+mod cpu;
+pub mod disk;
+mod entropy;
+mod net;
+pub mod powercut;
+mod rng;
+mod world;
+
+pub use disk::{DiskFault, FaultPlan, SimDisk, Storage};
+pub use entropy::SeededEntropy;
+pub use rng::Rng;
+pub use world::{Ended, World};

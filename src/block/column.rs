@@ -1,7 +1,10 @@
 //! One field's values over one row group, as queries see them: in memory, typed where that gives the
 //! exact text back.
 
+use std::io::Write;
 use std::ops::Range;
+
+use super::time_form;
 
 /// The values of one field path over the rows of one group.
 ///
@@ -22,6 +25,76 @@ pub struct Column {
     pub values: Values,
 }
 
+impl Column {
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        match (&self.rows, &self.codes) {
+            (Some(rows), _) => rows.len(),
+            (None, Some(codes)) => codes.len(),
+            (None, None) => self.values.len(),
+        }
+    }
+
+    /// Whether there is no value. A group leaves such a column out.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The row of value `i`.
+    #[inline]
+    pub fn row_of(&self, i: usize) -> u32 {
+        match &self.rows {
+            Some(rows) => rows[i],
+            None => i as u32,
+        }
+    }
+
+    /// The entry of `values` that value `i` says.
+    #[inline]
+    pub fn entry_of(&self, i: usize) -> usize {
+        match &self.codes {
+            Some(codes) => codes[i] as usize,
+            None => i,
+        }
+    }
+
+    /// Which values belong to `row`. Costs a binary search where not each row has one value.
+    pub fn values_of_row(&self, row: u32) -> Range<usize> {
+        match &self.rows {
+            Some(rows) => {
+                let start = rows.partition_point(|&other| other < row);
+                let many = rows[start..].iter().take_while(|&&other| other == row).count();
+                start..start + many
+            }
+            None if (row as usize) < self.len() => row as usize..row as usize + 1,
+            None => 0..0,
+        }
+    }
+
+    /// The text of value `i`; `scratch` is overwritten if the text must be made.
+    pub fn text<'a>(&'a self, i: usize, scratch: &'a mut Vec<u8>) -> &'a str {
+        self.values.text(self.entry_of(i), scratch)
+    }
+
+    /// Asserts C1 to C3, and that the rows are below `rows`. C4 is asserted in tests only: it costs a
+    /// hash of every entry.
+    pub fn check(&self, rows: u32) {
+        match (&self.rows, &self.codes) {
+            (Some(own), Some(codes)) => assert_eq!(own.len(), codes.len(), "C1"),
+            (Some(own), None) => assert_eq!(own.len(), self.values.len(), "C1"),
+            (None, _) => assert_eq!(self.len(), rows as usize, "C2"),
+        }
+        if let Some(own) = &self.rows {
+            assert!(own.is_sorted(), "C1");
+            assert!(own.last().is_none_or(|&last| last < rows), "C1");
+        }
+        if let Some(codes) = &self.codes {
+            let entries = self.values.len();
+            assert!(codes.iter().all(|&code| (code as usize) < entries), "C3");
+        }
+    }
+}
+
 /// Texts of a column, in the form that is cheapest to search and to store. Every form gives the exact
 /// text of each entry back.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +103,7 @@ pub enum Values {
     Texts(Texts),
     /// Whole numbers as `i64` prints them: no leading zeros, no `+`, no `-0`.
     Integers(Vec<i64>),
-    /// Decimals with exactly `scale` digits after the point: `value / 10^scale`, `-0.…` excluded.
+    /// Decimals with exactly `scale` digits after the point: `value / 10^scale`, zero never negative.
     Decimals {
         /// Scaled values.
         values: Vec<i64>,
@@ -67,6 +140,107 @@ pub enum Values {
         /// How they are written.
         form: TimeForm,
     },
+}
+
+impl Values {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Integers(values) | Self::Decimals { values, .. } | Self::Times { values, .. } => values.len(),
+            Self::Hex { bytes, width, .. } => bytes.len() / usize::from(*width),
+            Self::Ipv4(values) => values.len(),
+            Self::Affixed { values, .. } => values.len(),
+        }
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text of entry `i`. `scratch` is overwritten unless the text lies ready.
+    pub fn text<'a>(&'a self, i: usize, scratch: &'a mut Vec<u8>) -> &'a str {
+        let bytes = match self {
+            Self::Texts(texts) => texts.get(i),
+            _ => {
+                scratch.clear();
+                self.write_text(i, scratch);
+                scratch
+            }
+        };
+        std::str::from_utf8(bytes).expect("the texts of a column are UTF-8: the parser or the reader has looked")
+    }
+
+    /// Adds the text of entry `i` to `out`.
+    pub fn write_text(&self, i: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Texts(texts) => out.extend_from_slice(texts.get(i)),
+            Self::Integers(values) => write_display(out, values[i]),
+            Self::Decimals { values, scale } => write_decimal(values[i], *scale, out),
+            Self::Hex { bytes, width, upper } => {
+                let width = usize::from(*width);
+                write_hex(&bytes[i * width..(i + 1) * width], *upper, out);
+            }
+            Self::Ipv4(values) => {
+                let [a, b, c, d] = values[i].to_be_bytes();
+                write!(out, "{a}.{b}.{c}.{d}").expect("memory takes everything");
+            }
+            Self::Affixed { prefix, values, digits, suffix } => {
+                out.extend_from_slice(prefix.as_bytes());
+                write_padded(values[i], *digits, out);
+                out.extend_from_slice(suffix.as_bytes());
+            }
+            Self::Times { values, form } => time_form::write(values[i], *form, out),
+        }
+    }
+
+    /// How many bytes the entries take in memory, about.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.bytes.len() + 4 * texts.ends.len(),
+            Self::Hex { bytes, .. } => bytes.len(),
+            Self::Ipv4(values) => 4 * values.len(),
+            _ => 8 * self.len(),
+        }
+    }
+}
+
+fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+    write!(out, "{value}").expect("memory takes everything");
+}
+
+fn write_decimal(value: i64, scale: u8, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let unit = 10u64.pow(u32::from(scale));
+    let magnitude = value.unsigned_abs();
+    write_display(out, magnitude / unit);
+    out.push(b'.');
+    write_padded(magnitude % unit, scale, out);
+}
+
+fn write_hex(bytes: &[u8], upper: bool, out: &mut Vec<u8>) {
+    let digits = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
+    for byte in bytes {
+        out.push(digits[usize::from(byte >> 4)]);
+        out.push(digits[usize::from(byte & 15)]);
+    }
+}
+
+/// Writes a number with at least `digits` digits.
+pub(super) fn write_padded(value: u64, digits: u8, out: &mut Vec<u8>) {
+    let mut buffer = [b'0'; 20];
+    let mut at = buffer.len();
+    let mut rest = value;
+    while rest > 0 || at == buffer.len() {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let padded = buffer.len().saturating_sub(usize::from(digits));
+    out.extend_from_slice(&buffer[at.min(padded)..]);
 }
 
 /// A textual form of a time that gives the exact bytes back.
@@ -111,6 +285,11 @@ impl Texts {
     /// Text `index`. All texts of a column are UTF-8; `raw` lines need not be.
     pub fn get(&self, index: usize) -> &[u8] {
         &self.bytes[self.range(index)]
+    }
+
+    /// All texts, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|i| self.get(i))
     }
 
     /// Adds a text at the end.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Column, ShapeTable, Texts};
-use crate::event::{Origin, PathTable};
+use super::{Column, RawCursor, ShapePart, ShapeTable, Texts};
+use crate::event::{EventId, Origin, PathId, PathTable, Sequence};
 
 /// Name of the synthetic field that says that an event's time is its time of arrival.
 pub const TIME_SOURCE_FIELD: &str = "_time_source";
@@ -42,4 +42,133 @@ pub struct RowGroup {
     pub paths: Arc<PathTable>,
     /// The column of each path; `None` where no row has a value.
     pub columns: Vec<Option<Arc<Column>>>,
+}
+
+/// Rows in one row group at most. Caps what one query thread decodes at a time.
+pub const ROW_GROUP_ROWS_MAX: u32 = 1 << 16;
+
+impl RowGroup {
+    /// A group without rows.
+    pub fn empty() -> Self {
+        Self {
+            rows: 0,
+            sorted: true,
+            times: Vec::new(),
+            origins: Vec::new(),
+            origin_codes: None,
+            sequences: Vec::new(),
+            shapes: Arc::default(),
+            shape_of_row: Vec::new(),
+            verbatim: Texts::default(),
+            paths: Arc::default(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// The origin of a row.
+    pub fn origin(&self, row: u32) -> Origin {
+        match &self.origin_codes {
+            Some(codes) => self.origins[codes[row as usize] as usize],
+            None => self.origins[0],
+        }
+    }
+
+    /// The id of a row's event.
+    pub fn id(&self, row: u32) -> EventId {
+        EventId { origin: self.origin(row), sequence: Sequence(self.sequences[row as usize]) }
+    }
+
+    /// What rows are ordered by.
+    pub fn key(&self, row: u32) -> (i64, EventId) {
+        (self.times[row as usize], self.id(row))
+    }
+
+    /// Whether the rows ascend by (time, origin, sequence).
+    pub(super) fn is_sorted(&self) -> bool {
+        (1..self.rows).all(|row| self.key(row - 1) < self.key(row))
+    }
+
+    /// The column of a path, if any row has a value in it.
+    pub fn column(&self, path: PathId) -> Option<&Arc<Column>> {
+        self.columns.get(path.0 as usize)?.as_ref()
+    }
+
+    /// Adds the bytes of a row's line, as sent, to `out`. For many rows in order, [`RawCursor`] is
+    /// cheaper: this one searches the row in each column.
+    pub fn raw(&self, row: u32, out: &mut Vec<u8>) {
+        RawCursor::new(self).write(row, out);
+    }
+
+    /// Bytes taken in memory, about.
+    pub fn memory_bytes(&self) -> usize {
+        let columns: usize = self.columns.iter().flatten().map(|column| column_bytes(column)).sum();
+        let rows = self.rows as usize * (8 + 8 + 4) + self.origin_codes.as_ref().map_or(0, |codes| 4 * codes.len());
+        columns + rows + self.verbatim.bytes.len() + 4 * self.verbatim.len() + self.shapes.memory_bytes()
+    }
+
+    /// Asserts all invariants of the group and its columns. Costs about as much as building it.
+    pub fn check(&self) {
+        let rows = self.rows as usize;
+        assert_eq!(self.times.len(), rows, "G1");
+        assert_eq!(self.sequences.len(), rows, "G1");
+        assert_eq!(self.shape_of_row.len(), rows, "G1");
+        match &self.origin_codes {
+            Some(codes) => {
+                assert_eq!(codes.len(), rows, "G1");
+                assert!(codes.iter().all(|&code| (code as usize) < self.origins.len()), "G1");
+            }
+            None => assert!(rows == 0 || !self.origins.is_empty(), "G1"),
+        }
+        assert_eq!(self.columns.len(), self.paths.len(), "G2");
+        for column in self.columns.iter().flatten() {
+            assert!(!column.is_empty(), "G2");
+            column.check(self.rows);
+        }
+        self.check_shapes();
+        if self.sorted {
+            assert!(self.is_sorted(), "G4");
+        }
+    }
+
+    fn check_shapes(&self) {
+        let mut positions = vec![0; self.columns.len()];
+        let mut verbatim = 0;
+        for row in 0..self.rows {
+            let shape = &self.shapes.shapes[self.shape_of_row[row as usize] as usize];
+            if shape.verbatim {
+                verbatim += 1;
+                continue;
+            }
+            for part in &shape.parts {
+                let ShapePart::Slot(path, _) = part else { continue };
+                let column = self.column(*path).expect("G3: a slot's path has a column");
+                let position: &mut usize = &mut positions[path.0 as usize];
+                while *position < column.len() && column.row_of(*position) < row {
+                    *position += 1;
+                }
+                assert!(*position < column.len() && column.row_of(*position) == row, "G3");
+                *position += 1;
+            }
+        }
+        assert_eq!(self.verbatim.len(), verbatim, "G3");
+    }
+}
+
+fn column_bytes(column: &Column) -> usize {
+    let maps = [&column.rows, &column.codes].into_iter().flatten().map(|map| 4 * map.len()).sum::<usize>();
+    maps + column.values.memory_bytes()
+}
+
+/// Shows what a failing test needs; the columns would fill the screen.
+impl std::fmt::Debug for RowGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let raws: Vec<_> = (0..self.rows.min(10))
+            .map(|row| {
+                let mut raw = Vec::new();
+                self.raw(row, &mut raw);
+                (self.times[row as usize], self.id(row).to_string(), String::from_utf8_lossy(&raw).into_owned())
+            })
+            .collect();
+        f.debug_struct("RowGroup").field("rows", &self.rows).field("first", &raws).finish_non_exhaustive()
+    }
 }

@@ -8,10 +8,21 @@
 //! **Boundary.** Bytes in, columns out: no files, no clock, no threads. Whoever holds the file reads
 //! the ranges that the footer names.
 
+pub mod builder;
 pub mod column;
+mod column_builder;
+mod gather;
 pub mod group;
+pub mod merge;
+pub mod raw;
 pub mod shape;
+#[cfg(test)]
+mod testing;
+mod time_form;
 
+pub use builder::{GroupBuilder, RowMeta};
 pub use column::{Column, Texts, Values};
 pub use group::RowGroup;
+pub use merge::{Merged, Merger, merge_all};
+pub use raw::RawCursor;
 pub use shape::{Shape, ShapePart, ShapeTable};

@@ -5,13 +5,15 @@
 //! one partition an event is in exactly one place: in a block or in the head.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 use crate::block::RowGroup;
 use crate::event::PartitionKey;
-use crate::host::DiskFile;
+use crate::host::{Disk, DiskFile};
 
 use super::manifest::{BlockEntry, Lost};
 
@@ -36,16 +38,18 @@ pub struct PartitionView {
     pub lost: Vec<Lost>,
 }
 
-/// A block in its file.
+/// A block in its file, which is opened when it is first read.
 pub struct StoredBlock {
     /// What the manifest says of it.
     pub entry: BlockEntry,
-    file: Arc<dyn DiskFile>,
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    file: OnceCell<Arc<dyn DiskFile>>,
 }
 
 impl StoredBlock {
-    pub(crate) fn new(entry: BlockEntry, file: Arc<dyn DiskFile>) -> Self {
-        Self { entry, file }
+    pub(crate) fn new(entry: BlockEntry, disk: Arc<dyn Disk>, path: PathBuf) -> Self {
+        Self { entry, disk, path, file: OnceCell::new() }
     }
 
     /// Reads exactly `len` bytes from `offset`.
@@ -53,7 +57,13 @@ impl StoredBlock {
     /// # Errors
     /// What the disk says; [`io::ErrorKind::UnexpectedEof`] beyond the end of the block.
     pub async fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        self.file.read_at(offset, len).await
+        let file = self.file.get_or_try_init(|| self.disk.open(&self.path)).await?;
+        file.read_at(offset, len).await
+    }
+
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

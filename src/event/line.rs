@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use super::PathId;
 
 /// What a line was read as. Decides how its fields are read again from `raw`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[repr(u8)]
 pub enum LineKind {
     /// One JSON object.
+    #[default]
     Json = 0,
     /// Plain text: the whole line is the message.
     Text = 1,
@@ -29,8 +30,7 @@ pub enum Spelling {
     JsonAscii = 3,
     /// As `JsonAscii`, and `/` as `\/`.
     JsonAsciiSlash = 4,
-    /// As `Json`, controls without a short form and U+007F..U+009F aside, `<`, `>`, `&`, U+2028 and
-    /// U+2029 as `\u003c` and so on (Go's encoder).
+    /// As `Json`, and `<`, `>`, `&`, U+2028 and U+2029 as `\u003c` and so on (Go's encoder).
     JsonHtml = 5,
 }
 
@@ -54,7 +54,7 @@ pub struct Field<'a> {
 ///
 /// **Invariant.** Fields come in the order of their bytes and do not overlap, so `raw` is an
 /// alternation of literal bytes and values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Line<'a> {
     /// The bytes between two `\n`, as sent.
     pub raw: &'a [u8],
@@ -70,4 +70,13 @@ pub struct Line<'a> {
     pub source: Option<u32>,
     /// Fields beyond the limit, which are kept in `raw` only.
     pub fields_dropped: u32,
+}
+
+impl<'a> Line<'a> {
+    /// Makes it a line without values, whose memory is used again for the next.
+    pub fn clear(&mut self, kind: LineKind, raw: &'a [u8]) {
+        self.fields.clear();
+        let fields = std::mem::take(&mut self.fields);
+        *self = Self { raw, kind, fields, ..Self::default() };
+    }
 }

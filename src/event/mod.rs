@@ -6,12 +6,21 @@
 //!
 //! **Boundary.** Uses nothing of the house; no clock, no files.
 
+pub mod fold;
 pub mod id;
+pub mod json;
+pub mod keys;
 pub mod line;
+pub mod mapping;
+pub mod parser;
 pub mod partition;
 pub mod path;
+pub mod spelling;
+pub mod time;
 
 pub use id::{EventId, Origin, Sequence};
+pub use json::LineError;
 pub use line::{Field, Line, LineKind, Spelling};
+pub use parser::LineParser;
 pub use partition::PartitionKey;
 pub use path::{PathId, PathTable};

@@ -65,6 +65,7 @@ pub trait Disk: Send + Sync {
 }
 
 /// An open file. Bytes that were appended are readable at once, and durable after [`DiskFile::sync`].
+#[allow(clippy::len_without_is_empty, reason = "a file's length is asked of the disk, and nobody asks for empty")]
 pub trait DiskFile: Send + Sync {
     /// Writes at the end and returns the offset at which the bytes begin. After an error any prefix
     /// of them may be in the file.

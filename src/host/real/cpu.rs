@@ -53,6 +53,7 @@ mod tests {
     }
 
     #[tokio::test]
+    #[allow(clippy::disallowed_methods, reason = "a task whose panic the test may look at")]
     async fn a_panic_reaches_the_caller_and_not_the_next_job() {
         let cpu = CpuPool::new(Arc::new(RealCpu::new(1).unwrap()));
         let caller = cpu.clone();

@@ -1,5 +1,5 @@
 //! TCP sockets of the operating system.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "host::real is where sockets are opened")]
+#![allow(clippy::disallowed_methods, reason = "host::real is where sockets are opened")]
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,0 +1,162 @@
+//! A subject of a few lines, right or with a known bug: it shows that the judgement finds what it should.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use helios::event::{EventId, Origin, Sequence};
+use helios::host::{DiskFile, Host};
+
+use super::model::day_of;
+use super::{Answer, Campaign, Found, Sent, Subject, Tally, campaign};
+
+/// One log file per life; a record is a line of JSON with a check digit.
+struct Toy {
+    host: Host,
+    root: PathBuf,
+    origin: Origin,
+    log: Arc<dyn DiskFile>,
+    /// What is durable, and the next sequence.
+    state: tokio::sync::Mutex<(Vec<Found>, u64)>,
+    bug: Bug,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bug {
+    None,
+    AckBeforeSync,
+    NoFolderSync,
+    NoRootSync,
+    OriginUsedAgain,
+    NoCheck,
+}
+
+impl Subject for Toy {
+    type Settings = Bug;
+
+    async fn start(host: &Host, root: &Path, bug: &Bug) -> Result<Self, String> {
+        Self::open(host, root, *bug).await.map_err(|error| error.to_string())
+    }
+
+    async fn ingest(&self, batch: &[Sent]) -> Answer {
+        let mut state = self.state.lock().await;
+        let mut ids = Vec::new();
+        for Sent { index, time_ns, raw } in batch {
+            state.1 += 1;
+            let id = EventId { origin: self.origin, sequence: Sequence(state.1) };
+            let body = format!("{id} {index} {time_ns} {raw}");
+            let record = format!("{:016x} {body}\n", crate::rng::hash(body.as_bytes()));
+            if self.log.append(Bytes::from(record)).await.is_err() {
+                return Answer::Unknown;
+            }
+            let index = (*index).to_owned();
+            state.0.push(Found { id, index, day: day_of(*time_ns), time_ns: *time_ns, raw: raw.clone().into() });
+            ids.push(Some(id));
+        }
+        if self.bug != Bug::AckBeforeSync && self.log.sync().await.is_err() {
+            return Answer::Unknown;
+        }
+        Answer::Acknowledged(ids)
+    }
+
+    async fn flush(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn compact(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn retain(&self, first_day: i32) -> Result<(), String> {
+        // Forgets and remembers: a durable note of what is gone.
+        let note = self.root.join(format!("{first_day}.gone"));
+        let noted = async {
+            match self.host.disk.create_new(&note).await {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            self.host.disk.sync_dir(&self.root).await
+        };
+        noted.await.map_err(|error| error.to_string())?;
+        self.state.lock().await.0.retain(|event| event.day >= first_day);
+        Ok(())
+    }
+
+    async fn events(&self) -> Result<Vec<Found>, String> {
+        Ok(self.state.lock().await.0.clone())
+    }
+
+    async fn stop(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn verify(_host: &Host, _root: &Path, _bug: &Bug) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Toy {
+    async fn open(host: &Host, root: &Path, bug: Bug) -> std::io::Result<Self> {
+        host.disk.create_dir(root).await?;
+        if bug != Bug::NoRootSync {
+            host.disk.sync_dir(Path::new("/")).await?;
+        }
+        let (mut events, mut first_day, mut lives) = (Vec::new(), i32::MIN, 0);
+        for entry in host.disk.list(root).await? {
+            if let Some(day) = entry.name.strip_suffix(".gone") {
+                first_day = first_day.max(day.parse().expect("a note names its day"));
+                continue;
+            }
+            lives += 1;
+            let file = host.disk.open(&root.join(&entry.name)).await?;
+            let bytes = file.read_at(0, usize::try_from(entry.len).expect("small")).await?;
+            // What a killed process left in the page cache is not durable before this.
+            file.sync().await?;
+            let records = bytes.split(|&byte| byte == b'\n');
+            events.extend(records.map_while(|record| parse(record, bug)));
+        }
+        events.retain(|event| event.day >= first_day);
+        let random = host.entropy.fork("origin").next_u64();
+        let origin = Origin(if bug == Bug::OriginUsedAgain { 1 } else { random });
+        let name = root.join(format!("{lives:03}-{random:016x}.log"));
+        let log = host.disk.create_new(&name).await?;
+        if bug != Bug::NoFolderSync {
+            host.disk.sync_dir(root).await?;
+        }
+        let state = tokio::sync::Mutex::new((events, 0));
+        Ok(Self { host: host.clone(), root: root.to_owned(), origin, log, state, bug })
+    }
+}
+
+fn parse(record: &[u8], bug: Bug) -> Option<Found> {
+    let record = std::str::from_utf8(record).ok()?;
+    let (check, body) = record.split_once(' ')?;
+    if bug != Bug::NoCheck && check != format!("{:016x}", crate::rng::hash(body.as_bytes())) {
+        return None;
+    }
+    let mut parts = body.splitn(4, ' ');
+    let (id, index, time) = (parts.next()?.parse().ok()?, parts.next()?.to_owned(), parts.next()?);
+    let time_ns = time.parse().ok()?;
+    Some(Found { id, index, day: day_of(time_ns), time_ns, raw: parts.next()?.as_bytes().to_vec() })
+}
+
+fn tally(bug: Bug) -> Tally {
+    campaign::<Toy>(&Campaign { first_seed: 1, runs_min: 2_000, threads: 1, settings: |_| bug })
+}
+
+#[test]
+fn a_right_subject_passes_every_cut() {
+    let tally = tally(Bug::None);
+    assert_eq!(tally.failures, []);
+    assert_eq!((tally.cut, tally.runs), (tally.calls, tally.calls + tally.seeds));
+    assert!(tally.acknowledged > tally.runs, "{tally:?}");
+}
+
+#[test]
+fn each_known_bug_is_found() {
+    let bugs = [Bug::AckBeforeSync, Bug::NoFolderSync, Bug::NoRootSync, Bug::OriginUsedAgain, Bug::NoCheck];
+    for bug in bugs {
+        let tally = tally(bug);
+        assert!(!tally.failures.is_empty(), "{bug:?} passed {} runs", tally.runs);
+    }
+}

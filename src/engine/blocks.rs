@@ -1,0 +1,76 @@
+//! From rows in memory to a block on disk.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::core::Core;
+use super::layout;
+use super::manifest::{BlockEntry, BlockId, Watermarks};
+use super::mutant::Mutant;
+use super::partition::Partition;
+use super::snapshot::StoredBlock;
+
+/// A block's bytes, and what the manifest says of them.
+pub(crate) struct EncodedBlock {
+    pub(crate) bytes: Bytes,
+    /// SHA-256 of `bytes`, in hex.
+    pub(crate) sha256: String,
+    pub(crate) rows: u64,
+    pub(crate) min_time: i64,
+    pub(crate) max_time: i64,
+    pub(crate) raw_bytes: u64,
+}
+
+/// Why a block is not on disk.
+#[derive(Debug)]
+pub(crate) enum WriteFailure {
+    /// Nothing names it; the same rows may be tried again under another id.
+    Failed(io::Error),
+    /// The folder could not be synced: nothing is written until the next start.
+    Stopped(io::Error),
+}
+
+/// Writes a block; its bytes and its name are durable when this returns.
+pub(crate) async fn write(
+    core: &Core,
+    partition: &Partition,
+    block: EncodedBlock,
+    upto: Watermarks,
+) -> Result<Arc<StoredBlock>, WriteFailure> {
+    let mut number = [0; 16];
+    core.block_ids.fill(&mut number);
+    let id = BlockId(u128::from_le_bytes(number));
+    let entry = BlockEntry {
+        id,
+        sha256: block.sha256,
+        bytes: block.bytes.len() as u64,
+        rows: block.rows,
+        min_time: block.min_time,
+        max_time: block.max_time,
+        raw_bytes: block.raw_bytes,
+        upto,
+    };
+    let disk = &core.host.disk;
+    let path = layout::block_path(&core.root, &partition.folder, id);
+    let temporary = path.with_extension("tmp");
+    let linked = async {
+        let file = disk.create_new(&temporary).await?;
+        file.append(block.bytes).await?;
+        if !core.settings.mutation.is(Mutant::BlockSync) {
+            // DURABLE: the bytes before the name.
+            file.sync().await?;
+        }
+        disk.link(&temporary, &path).await
+    };
+    let linked = linked.await;
+    // Best effort: what is left ends in .tmp and goes at the next start.
+    let _ = disk.remove_file(&temporary).await;
+    linked.map_err(WriteFailure::Failed)?;
+    if !core.settings.mutation.is(Mutant::BlockFolderSync) {
+        let folder = core.root.join(layout::blocks_folder(&partition.folder));
+        disk.sync_dir(&folder).await.map_err(WriteFailure::Stopped)?;
+    }
+    Ok(Arc::new(StoredBlock::new(entry, Arc::clone(disk), path)))
+}

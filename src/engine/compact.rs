@@ -1,0 +1,197 @@
+//! Merging neighbouring blocks of a tail into larger ones.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::blocks::{self, WriteFailure};
+use super::core::Core;
+use super::encode;
+use super::manifest::{BlockEntry, BlockId};
+use super::mutant::Mutant;
+use super::partition::Partition;
+use super::publish::{self, PublishFailure};
+use super::settings::Settings;
+use super::snapshot::StoredBlock;
+use crate::host_select;
+
+/// Looks for runs of small blocks and merges them, one run at a time, until the engine stops.
+pub(crate) async fn compact_loop(core: Arc<Core>) {
+    loop {
+        let mut waiting = false;
+        for partition in core.all_partitions() {
+            waiting |= compact_partition(&core, &partition, false).await;
+        }
+        let pause =
+            if waiting { core.settings.compact_interval.min(IDLE_AFTER) } else { core.settings.compact_interval };
+        host_select! {
+            () = core.stop_requested() => return,
+            () = core.wake_compact.notified() => {}
+            () = core.host.clock.sleep(pause) => {}
+        }
+    }
+}
+
+/// Merges what the plan names. `now` does not wait for the partition to be idle. Returns whether more
+/// may be merged once it is.
+pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partition>, now: bool) -> bool {
+    let _one = partition.compacting.lock().await;
+    loop {
+        let idle = now || core.host.clock.monotonic().saturating_sub(partition.flushed_at()) >= IDLE_AFTER;
+        let view = partition.view();
+        let entries: Vec<&BlockEntry> = view.blocks.iter().map(|block| &block.entry).collect();
+        let Some(run) = plan(&entries, &core.settings, idle) else {
+            return !idle && plan(&entries, &core.settings, true).is_some();
+        };
+        if core.is_stopping() || core.stopped().is_some() || !merge(core, partition, &view.blocks[run]).await {
+            return false;
+        }
+    }
+}
+
+/// Which neighbours to merge next: a planner returns a value, [`merge`] does the work.
+///
+/// Sizes grow by tiers, from the young end backwards: a block joins a run if it is not larger than
+/// what the run already holds, so that each event is rewritten about log(data) times. While events
+/// stream in, a run waits until it is `RUN_BLOCKS_MIN` long; when the partition is idle two are enough.
+fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<usize>> {
+    let small = tail.iter().filter(|entry| entry.bytes < settings.compact_min_bytes).count();
+    let run_blocks_min = if idle || small > settings.compact_small_blocks_max { 2 } else { RUN_BLOCKS_MIN };
+    let mut end = tail.len();
+    while end > 0 {
+        let mut start = end;
+        let mut bytes = 0u64;
+        while start > 0 {
+            let next = tail[start - 1].bytes;
+            let joins = start == end || next < settings.compact_min_bytes || next <= bytes.saturating_mul(2);
+            if !joins || bytes.saturating_add(next) > settings.block_target_bytes || end - start >= RUN_BLOCKS_MAX {
+                break;
+            }
+            bytes += next;
+            start -= 1;
+        }
+        if end - start >= run_blocks_min {
+            return Some(start..end);
+        }
+        end = if start < end { start } else { end - 1 };
+    }
+    None
+}
+
+/// Merges neighbours into one block and publishes it. Returns whether that worked.
+async fn merge(core: &Arc<Core>, partition: &Arc<Partition>, inputs: &[Arc<StoredBlock>]) -> bool {
+    let encoded = match encode::merged(core, inputs).await {
+        Ok(Some(encoded)) => encoded,
+        Ok(None) => return false,
+        Err(error) => {
+            warn!(%error, partition = %partition.folder, "blocks could not be merged and stay as they are");
+            return false;
+        }
+    };
+    let rows_in: u64 = inputs.iter().map(|block| block.entry.rows).sum();
+    assert_eq!(encoded.rows, rows_in, "rows in = rows out");
+    let ids: Vec<BlockId> = inputs.iter().map(|block| block.entry.id).collect();
+    let upto = inputs.last().expect("a run has blocks").entry.upto.clone();
+    let failure = match blocks::write(core, partition, encoded, upto).await {
+        Ok(block) => match publish_merged(core, partition, &ids, &block).await {
+            Ok(true) => {
+                debug!(partition = %partition.folder, inputs = ids.len(), rows = block.entry.rows, "merged");
+                partition.publish_merged(&ids, Some(block));
+                // Files go only now: the head as read back no longer names them.
+                core.discard(inputs.iter().cloned());
+                return true;
+            }
+            Ok(false) => {
+                core.discard([block]);
+                return false;
+            }
+            Err(failure) => {
+                core.discard([block]);
+                failure
+            }
+        },
+        Err(WriteFailure::Failed(error)) => PublishFailure::Failed(error.to_string()),
+        Err(WriteFailure::Stopped(error)) => PublishFailure::Stopped(error),
+    };
+    match failure {
+        PublishFailure::Failed(error) => warn!(%error, partition = %partition.folder, "a merge could not be published"),
+        PublishFailure::Stopped(error) => core.stop_writing("a partition's folder could not be synced", &error),
+    }
+    false
+}
+
+async fn publish_merged(
+    core: &Core,
+    partition: &Partition,
+    inputs: &[BlockId],
+    merged: &StoredBlock,
+) -> Result<bool, PublishFailure> {
+    if core.settings.mutation.is(Mutant::CompactRemoval) {
+        for block in partition.view().blocks.iter().filter(|block| inputs.contains(&block.entry.id)) {
+            let _ = core.host.disk.remove_file(block.path()).await;
+        }
+    }
+    let mut committed = partition.manifest.lock().await;
+    let floor = publish::floor_for(core, partition, &committed).await;
+    let published = publish::publish(core, partition, &mut committed, |manifest| {
+        let mut next = manifest.with_merged(inputs, Some(merged.entry.clone()))?;
+        next.floor = floor;
+        Some(next)
+    });
+    Ok(published.await?.is_some())
+}
+
+/// A run shorter than this waits for more while events stream in.
+const RUN_BLOCKS_MIN: usize = 8;
+/// More blocks are not merged at once: each input costs a decoded row group of memory.
+const RUN_BLOCKS_MAX: usize = 32;
+/// A partition into which nothing was flushed for this long is idle.
+const IDLE_AFTER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::manifest::Watermarks;
+
+    fn check_plan(sizes_mib: &[u64], idle: bool, expected: Option<Range<usize>>) {
+        let entries: Vec<BlockEntry> = sizes_mib
+            .iter()
+            .map(|mib| BlockEntry {
+                id: BlockId(0),
+                sha256: String::new(),
+                bytes: mib << 20,
+                rows: 1,
+                min_time: 0,
+                max_time: 0,
+                raw_bytes: 0,
+                upto: Watermarks::default(),
+            })
+            .collect();
+        let entries: Vec<&BlockEntry> = entries.iter().collect();
+        assert_eq!(plan(&entries, &Settings::default(), idle), expected, "{sizes_mib:?} idle: {idle}");
+    }
+
+    #[test]
+    fn eight_small_neighbours_merge_and_seven_wait_until_the_partition_is_idle() {
+        check_plan(&[2; 8], false, Some(0..8));
+        check_plan(&[2; 7], false, None);
+        check_plan(&[2; 7], true, Some(0..7));
+        check_plan(&[2], true, None);
+        check_plan(&[], true, None);
+    }
+
+    #[test]
+    fn no_block_grows_beyond_the_target() {
+        check_plan(&[30, 30, 30], true, Some(1..3));
+        check_plan(&[60, 60], true, None);
+    }
+
+    #[test]
+    fn a_large_old_block_is_not_rewritten_for_a_little_young_one() {
+        check_plan(&[50, 2], true, None);
+        check_plan(&[50, 2, 2], true, Some(1..3));
+        check_plan(&[18, 2, 2, 2, 2, 2, 2, 2], false, Some(0..8));
+    }
+}

@@ -1,0 +1,243 @@
+//! What all parts of the engine share: the partitions, what waits, whether writing goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tracing::error;
+
+use super::layout;
+use super::log::Segments;
+use super::manifest::{Lost, Manifest};
+use super::partition::{Committed, Partition};
+use super::record::AppendError;
+use super::settings::Settings;
+use super::snapshot::StoredBlock;
+use crate::block::RowGroup;
+use crate::chain::{Chain, Store};
+use crate::event::{Origin, PartitionKey};
+use crate::host::{DiskLock, Entropy, Host};
+use crate::host_select;
+
+/// Events that have just become searchable, for whoever follows along.
+#[derive(Clone)]
+pub struct Applied {
+    /// Their partition.
+    pub key: PartitionKey,
+    /// The events.
+    pub rows: Arc<RowGroup>,
+}
+
+/// The state of the engine.
+pub(crate) struct Core {
+    pub(crate) host: Host,
+    pub(crate) settings: Settings,
+    pub(crate) root: PathBuf,
+    pub(crate) origin: Origin,
+    pub(crate) store: Arc<dyn Store>,
+    /// Ids of blocks come from here.
+    pub(crate) block_ids: Arc<dyn Entropy>,
+    commits: AtomicU64,
+    partitions: Mutex<BTreeMap<PartitionKey, Arc<Partition>>>,
+    /// Partitions whose head is not empty.
+    open: Mutex<BTreeSet<PartitionKey>>,
+    pub(crate) segments: Arc<Mutex<Segments>>,
+    pub(crate) lost: Mutex<Arc<Vec<Lost>>>,
+    /// Blocks that no manifest names any more; each goes when no snapshot holds it.
+    garbage: Mutex<Vec<Arc<StoredBlock>>>,
+    pub(crate) head_bytes: AtomicU64,
+    pub(crate) queue_bytes: Arc<Semaphore>,
+    pub(crate) queue_events: Arc<Semaphore>,
+    /// Why nothing may be written until a restart.
+    stopped: Mutex<Option<String>>,
+    stopping: watch::Sender<bool>,
+    /// The disk had no room when it was last asked.
+    pub(crate) disk_full: AtomicBool,
+    /// Heads have become smaller.
+    pub(crate) room: Notify,
+    pub(crate) wake_flush: Notify,
+    pub(crate) wake_compact: Notify,
+    pub(crate) applied: broadcast::Sender<Applied>,
+    /// Keeps other processes out until the engine is closed.
+    lock: Mutex<Option<Box<dyn DiskLock>>>,
+}
+
+/// What is needed to make a [`Core`].
+pub(crate) struct CoreParts {
+    pub(crate) host: Host,
+    pub(crate) settings: Settings,
+    pub(crate) root: PathBuf,
+    pub(crate) origin: Origin,
+    pub(crate) lock: Option<Box<dyn DiskLock>>,
+}
+
+impl Core {
+    pub(crate) fn new(parts: CoreParts) -> Self {
+        let CoreParts { host, settings, root, origin, lock } = parts;
+        let store = super::open::store(&host, &root, &settings);
+        let queue_kib = usize::try_from(settings.queue_bytes.div_ceil(KIB)).expect("a queue fits into memory");
+        let queue_events = usize::try_from(settings.queue_events).expect("a queue fits into memory");
+        Self {
+            block_ids: host.entropy.fork("block ids"),
+            store: Arc::new(store) as Arc<dyn Store>,
+            origin,
+            root,
+            commits: AtomicU64::new(0),
+            partitions: Mutex::default(),
+            open: Mutex::default(),
+            segments: Arc::default(),
+            lost: Mutex::default(),
+            garbage: Mutex::default(),
+            head_bytes: AtomicU64::new(0),
+            queue_bytes: Arc::new(Semaphore::new(queue_kib)),
+            queue_events: Arc::new(Semaphore::new(queue_events)),
+            stopped: Mutex::default(),
+            stopping: watch::Sender::new(false),
+            disk_full: AtomicBool::new(false),
+            room: Notify::new(),
+            wake_flush: Notify::new(),
+            wake_compact: Notify::new(),
+            applied: broadcast::Sender::new(APPLIED_QUEUE_GROUPS),
+            lock: Mutex::new(lock),
+            host,
+            settings,
+        }
+    }
+
+    /// A name for a commit that no other commit has.
+    pub(crate) fn commit_id(&self) -> String {
+        format!("{}-{}", self.origin, self.commits.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The partition, which is made (in memory) if there is none.
+    pub(crate) fn partition(&self, key: &PartitionKey) -> Arc<Partition> {
+        let mut partitions = self.partitions.lock().expect("no panic while held");
+        if let Some(partition) = partitions.get(key) {
+            return Arc::clone(partition);
+        }
+        let folder = layout::partition_folder(key);
+        let chain = Chain::new(Arc::clone(&self.store), layout::manifest_folder(&folder));
+        let committed = Committed { manifest: Manifest::empty(), digest: String::new(), folders_made: false };
+        let partition = Arc::new(Partition::new(key.clone(), folder, chain, committed, Vec::new()));
+        partitions.insert(key.clone(), Arc::clone(&partition));
+        partition
+    }
+
+    pub(crate) fn adopt(&self, partition: Partition) {
+        let mut partitions = self.partitions.lock().expect("no panic while held");
+        partitions.insert(partition.key.clone(), Arc::new(partition));
+    }
+
+    /// All partitions, in the order of their keys.
+    pub(crate) fn all_partitions(&self) -> Vec<Arc<Partition>> {
+        self.partitions.lock().expect("no panic while held").values().cloned().collect()
+    }
+
+    /// The partitions whose head is not empty.
+    pub(crate) fn open_partitions(&self) -> Vec<Arc<Partition>> {
+        let open = self.open.lock().expect("no panic while held");
+        let partitions = self.partitions.lock().expect("no panic while held");
+        open.iter().filter_map(|key| partitions.get(key).cloned()).collect()
+    }
+
+    pub(crate) fn open_count(&self) -> usize {
+        self.open.lock().expect("no panic while held").len()
+    }
+
+    pub(crate) fn mark_open(&self, key: &PartitionKey) {
+        self.open.lock().expect("no panic while held").insert(key.clone());
+    }
+
+    /// Takes the partition from the open ones if its head is empty now.
+    pub(crate) fn mark_flushed(&self, partition: &Partition) {
+        let mut open = self.open.lock().expect("no panic while held");
+        if partition.figures().ordinal.is_none() {
+            open.remove(&partition.key);
+        }
+    }
+
+    /// Stops all writing until a restart.
+    pub(crate) fn stop_writing(&self, why: &str, source: &io::Error) {
+        error!(%why, %source, "writing has stopped until the server is restarted");
+        let mut stopped = self.stopped.lock().expect("no panic while held");
+        stopped.get_or_insert_with(|| format!("{why}: {source}"));
+    }
+
+    /// Why writing has stopped until a restart, if it has.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.stopped.lock().expect("no panic while held").clone()
+    }
+
+    /// # Errors
+    /// If nothing may be written now.
+    pub(crate) fn check_running(&self) -> Result<(), AppendError> {
+        if let Some(why) = self.stopped() {
+            return Err(AppendError::Stopped(why));
+        }
+        if self.is_stopping() {
+            return Err(AppendError::Stopping);
+        }
+        Ok(())
+    }
+
+    /// Tells everybody to come to an end.
+    pub(crate) fn begin_stopping(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Completes when the engine is to stop. Cancel-safe.
+    pub(crate) async fn stop_requested(&self) {
+        // The sender lives as long as this does, so waiting cannot fail.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Sleeps, but not beyond the stop.
+    pub(crate) async fn pause(&self, duration: Duration) {
+        host_select! {
+            () = self.stop_requested() => {}
+            () = self.host.clock.sleep(duration) => {}
+        }
+    }
+
+    /// Ends all writing for good and lets other processes in.
+    pub(crate) fn release(&self) {
+        self.stopped.lock().expect("no panic while held").get_or_insert_with(|| "the server has stopped".into());
+        drop(self.lock.lock().expect("no panic while held").take());
+    }
+
+    /// Hands over blocks that no manifest names any more.
+    pub(crate) fn discard(&self, blocks: impl IntoIterator<Item = Arc<StoredBlock>>) {
+        self.garbage.lock().expect("no panic while held").extend(blocks);
+    }
+
+    /// Deletes the discarded blocks that no snapshot holds.
+    pub(crate) async fn collect_garbage(&self) {
+        let free: Vec<_> = {
+            let mut garbage = self.garbage.lock().expect("no panic while held");
+            let (free, held) = garbage.drain(..).partition(|block| Arc::strong_count(block) == 1);
+            *garbage = held;
+            free
+        };
+        for block in free {
+            if let Err(error) = self.host.disk.remove_file(block.path()).await {
+                if error.kind() != io::ErrorKind::NotFound {
+                    // It is no part of any manifest: the next start removes it.
+                    tracing::warn!(%error, block = %block.entry.id, "a discarded block could not be removed");
+                }
+            }
+        }
+    }
+}
+
+/// Unit of the queue's semaphore: its permits are counted in 32 bits.
+pub(crate) const KIB: u64 = 1 << 10;
+/// Groups that a follower may be behind before it is told that it missed some.
+const APPLIED_QUEUE_GROUPS: usize = 256;

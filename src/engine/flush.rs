@@ -1,0 +1,194 @@
+//! From the head to a block: what becomes of events some seconds after they were acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::blocks::{self, WriteFailure};
+use super::core::Core;
+use super::encode;
+use super::log::LiveSegment;
+use super::manifest::Watermarks;
+use super::mutant::Mutant;
+use super::partition::{HeadFigures, Partition};
+use super::publish::{self, PublishFailure};
+use crate::event::PartitionKey;
+use crate::host::Cost;
+use crate::host_select;
+
+/// Watches the heads and flushes those that are due, until the engine stops.
+pub(crate) async fn flush_loop(core: Arc<Core>) {
+    let slots = Arc::new(Semaphore::new(core.settings.flush_concurrency.max(1)));
+    let flushing = Arc::new(std::sync::Mutex::new(BTreeSet::<PartitionKey>::new()));
+    loop {
+        for partition in due(&core) {
+            if !flushing.lock().expect("no panic while held").insert(partition.key.clone()) {
+                continue;
+            }
+            let slot = Arc::clone(&slots).acquire_owned().await.expect("never closed");
+            let (core_of_task, flushing) = (Arc::clone(&core), Arc::clone(&flushing));
+            let task = async move {
+                let core = core_of_task;
+                if !flush(&core, &partition).await {
+                    // The rows stay in the head and in the log; trying again at once would spin.
+                    core.pause(FLUSH_RETRY).await;
+                }
+                flushing.lock().expect("no panic while held").remove(&partition.key);
+                drop(slot);
+                core.wake_flush.notify_one();
+            };
+            core.host.tasks.spawn("flush", Box::pin(task));
+        }
+        core.collect_garbage().await;
+        host_select! {
+            () = core.stop_requested() => return,
+            () = core.wake_flush.notified() => {}
+            () = core.host.clock.sleep(FLUSH_TICK) => {}
+        }
+    }
+}
+
+/// The partitions whose head should become a block now, the most urgent first.
+fn due(core: &Core) -> Vec<Arc<Partition>> {
+    let now = core.host.clock.monotonic();
+    let heads: Vec<_> = core.open_partitions().into_iter().map(|p| (p.figures(), p)).collect();
+    let log_bytes = core.segments.lock().expect("no panic while held").bytes();
+    let crowded = core.head_bytes.load(Ordering::Relaxed) >= core.settings.head_bytes_max / 2
+        || heads.len() > core.settings.open_partitions_max;
+    // Segments go in order, so the head that needs the oldest one is what keeps the log long.
+    let oldest = (log_bytes > core.settings.log_bytes_max || core.disk_full.load(Ordering::Relaxed))
+        .then(|| heads.iter().filter_map(|(figures, _)| figures.ordinal).min())
+        .flatten();
+    let largest = heads.iter().map(|(figures, _)| figures.raw_bytes).max().unwrap_or(0);
+    let mut due: Vec<_> = heads
+        .into_iter()
+        .filter(|(figures, _)| {
+            figures.rows > 0
+                && (is_due(core, figures, now)
+                    || (crowded && figures.raw_bytes == largest)
+                    || (oldest.is_some() && figures.ordinal == oldest))
+        })
+        .collect();
+    due.sort_by_key(|(figures, _)| std::cmp::Reverse(figures.raw_bytes));
+    due.into_iter().map(|(_, partition)| partition).collect()
+}
+
+fn is_due(core: &Core, head: &HeadFigures, now: Duration) -> bool {
+    let settings = &core.settings;
+    let age = now.saturating_sub(head.since);
+    head.rows >= settings.flush_rows
+        || head.raw_bytes >= settings.flush_bytes
+        || (age >= settings.flush_age && head.rows >= settings.flush_aged_rows)
+        || age >= settings.flush_age_max
+}
+
+/// Writes the partition's head, as it is now, as one block and publishes it. Returns whether nothing
+/// is left to try again.
+pub(crate) async fn flush(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
+    let _one = partition.flushing.lock().await;
+    flush_locked(core, partition).await
+}
+
+/// As [`flush`], for a caller that holds the partition's `flushing`.
+pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
+    if core.stopped().is_some() {
+        return false;
+    }
+    let prefix = partition.freeze_head();
+    if prefix.batches.is_empty() {
+        core.mark_flushed(partition);
+        return true;
+    }
+    let raw_bytes: u64 = prefix.batches.iter().map(|batch| batch.raw_bytes).sum();
+    let groups: Vec<_> = prefix.batches.iter().map(|batch| Arc::clone(&batch.rows)).collect();
+    let encoded = core.host.cpu.run(Cost::bytes(raw_bytes), move || encode::fresh(&groups, raw_bytes)).await;
+    let upto = flush_mark(core, prefix.upto);
+    if let Err(failure) = publish::make_partition_folders(core, partition).await {
+        return note(core, partition, failure);
+    }
+    let block = match blocks::write(core, partition, encoded, upto).await {
+        Ok(block) => block,
+        Err(WriteFailure::Failed(error)) => return note(core, partition, PublishFailure::Failed(error.to_string())),
+        Err(WriteFailure::Stopped(error)) => return note(core, partition, PublishFailure::Stopped(error)),
+    };
+    let mut committed = partition.manifest.lock().await;
+    let floor = publish::floor_for(core, partition, &committed).await;
+    let entry = block.entry.clone();
+    let published = publish::publish(core, partition, &mut committed, |manifest| {
+        let mut next = manifest.with_flushed(entry);
+        next.floor = floor;
+        Some(next)
+    });
+    if let Err(failure) = published.await {
+        core.discard([block]);
+        return note(core, partition, failure);
+    }
+    // From here on it is the head of the chain, as read back: the rows change places.
+    debug!(partition = %partition.folder, rows = block.entry.rows, bytes = block.entry.bytes, "flushed");
+    partition.publish_flushed(prefix.batches.len(), block, core.host.clock.monotonic());
+    core.head_bytes.fetch_sub(raw_bytes, Ordering::Relaxed);
+    core.mark_flushed(partition);
+    core.room.notify_waiters();
+    if let Err(error) = partition.chain.collect(committed.manifest.floor).await {
+        warn!(%error, partition = %partition.folder, "old generations could not be removed");
+    }
+    drop(committed);
+    remove_segments(core, partition).await;
+    core.wake_compact.notify_one();
+    true
+}
+
+/// Says what went wrong, and whether writing can go on. Never done: the rows are still in the head.
+fn note(core: &Core, partition: &Partition, failure: PublishFailure) -> bool {
+    match failure {
+        PublishFailure::Failed(error) => {
+            warn!(%error, partition = %partition.folder, "a head could not be flushed and will be tried again");
+        }
+        PublishFailure::Stopped(error) => core.stop_writing("a partition's folder could not be synced", &error),
+    }
+    false
+}
+
+fn flush_mark(core: &Core, upto: Watermarks) -> Watermarks {
+    let mut upto = upto;
+    if core.settings.mutation.is(Mutant::FlushBoundary) {
+        upto.raise(core.origin, upto.get(core.origin) + 1);
+    }
+    upto
+}
+
+/// Removes the segments that no head needs any more, oldest first.
+async fn remove_segments(core: &Core, flushed: &Partition) {
+    let removable: Vec<LiveSegment> = {
+        let mut segments = core.segments.lock().expect("no panic while held");
+        let needed = core.open_partitions().iter().filter_map(|partition| partition.figures().ordinal).min();
+        let needed = match needed {
+            Some(_) if core.settings.mutation.is(Mutant::SegmentRemoval) => flushed.figures().ordinal,
+            needed => needed,
+        };
+        // ORDER: never the youngest, which may be written to while this looks.
+        let limit = needed.unwrap_or(u64::MAX).min(segments.youngest());
+        segments.take_below(limit)
+    };
+    for (done, segment) in removable.iter().enumerate() {
+        let path = core.root.join(super::layout::LOG_FOLDER).join(segment.id.to_string());
+        match core.host.disk.remove_file(&path).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                // ORDER: a younger one must not go before it, because it states where this one ends.
+                warn!(%error, segment = %segment.id, "a log segment could not be removed");
+                core.segments.lock().expect("no panic while held").put_back(&removable[done..]);
+                return;
+            }
+            _ => debug!(segment = %segment.id, "log segment removed"),
+        }
+    }
+}
+
+/// How long a flush that failed waits before it is tried again.
+const FLUSH_RETRY: Duration = Duration::from_secs(1);
+/// How often the ages of heads are looked at.
+const FLUSH_TICK: Duration = Duration::from_millis(500);

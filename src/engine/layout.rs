@@ -1,0 +1,95 @@
+//! Where things lie in the data directory, and making folders that last.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::manifest::BlockId;
+use crate::event::PartitionKey;
+use crate::host::Disk;
+
+/// The node's own: lock, format, what damage has taken.
+pub(crate) const NODE_FOLDER: &str = "_node";
+/// The write-ahead log.
+pub(crate) const LOG_FOLDER: &str = "_log";
+/// Segments that damage was found in, kept for people.
+pub(crate) const QUARANTINE_FOLDER: &str = "_node/quarantine";
+/// The chain of what damage has taken where no partition can be named.
+pub(crate) const LOST_FOLDER: &str = "_node/lost";
+/// Names of files that are not finished end in this; they go at start.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+/// Names of block files end in this.
+const BLOCK_SUFFIX: &str = ".hb";
+
+/// The folder of a partition, relative to the data directory.
+pub(crate) fn partition_folder(key: &PartitionKey) -> String {
+    format!("{}/{}/{}", key.env, key.index, key.day_name())
+}
+
+/// The folder of a partition's manifest.
+pub(crate) fn manifest_folder(partition: &str) -> String {
+    format!("{partition}/manifest")
+}
+
+/// The folder of a partition's blocks.
+pub(crate) fn blocks_folder(partition: &str) -> String {
+    format!("{partition}/blocks")
+}
+
+/// The file of a block.
+pub(crate) fn block_path(root: &Path, partition: &str, id: BlockId) -> PathBuf {
+    root.join(blocks_folder(partition)).join(format!("{id}{BLOCK_SUFFIX}"))
+}
+
+/// The block that a file name states.
+pub(crate) fn parse_block_name(name: &str) -> Option<BlockId> {
+    name.strip_suffix(BLOCK_SUFFIX)?.parse().ok()
+}
+
+/// Creates the folders of `path`, one by one below `root`, each durable before the next.
+///
+/// Folders that were there already are synced into their parents too: the process that made them may
+/// have been killed before it did.
+pub(crate) async fn make_folders(disk: &Arc<dyn Disk>, root: &Path, path: &str, sync: bool) -> io::Result<()> {
+    let mut folder = root.to_path_buf();
+    for part in path.split('/') {
+        let parent = folder.clone();
+        folder.push(part);
+        disk.create_dir(&folder).await?;
+        if sync {
+            disk.sync_dir(&parent).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The names in a folder; none if there is no such folder.
+pub(crate) async fn list_or_empty(disk: &Arc<dyn Disk>, folder: &Path) -> io::Result<Vec<crate::host::DirEntry>> {
+    match disk.list(folder).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// The partitions that have a folder, in order. Folders with other names are left alone.
+pub(crate) async fn list_partitions(disk: &Arc<dyn Disk>, root: &Path) -> io::Result<Vec<PartitionKey>> {
+    let mut found = Vec::new();
+    let usable = |entry: &crate::host::DirEntry| entry.is_dir && !entry.name.starts_with('.');
+    for env in list_or_empty(disk, root).await?.iter().filter(|e| usable(e) && !is_own(&e.name)) {
+        let env_folder = root.join(&env.name);
+        for index in list_or_empty(disk, &env_folder).await?.iter().filter(|e| usable(e)) {
+            for day in list_or_empty(disk, &env_folder.join(&index.name)).await?.iter().filter(|e| usable(e)) {
+                if let Some(number) = PartitionKey::parse_day(&day.name) {
+                    let (env, index) = (Arc::from(env.name.as_str()), Arc::from(index.name.as_str()));
+                    found.push(PartitionKey { env, index, day: number });
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a folder of the data directory is the server's own and no environment.
+fn is_own(name: &str) -> bool {
+    matches!(name, NODE_FOLDER | LOG_FOLDER | "_control")
+}

@@ -1,0 +1,87 @@
+//! Deliberate bugs, one durability step left out each, so that the tests can prove that they notice.
+//!
+//! A build without the feature `mutants` has none of them: the question is then a constant `false`.
+
+/// A step of the protocol that a test may leave out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Mutant {
+    /// Answer before the log is synced.
+    LogSync,
+    /// Do not sync the log's folder after making a segment.
+    LogFolderSync,
+    /// Do not sync a new segment's header.
+    LogHeaderSync,
+    /// Sync a segment again after a sync of it failed, and believe the answer.
+    LogRetrySync,
+    /// Give the next life the origin and the numbers of the one before.
+    OriginReused,
+    /// Do not sync a block's bytes.
+    BlockSync,
+    /// Do not sync the folder of a new block.
+    BlockFolderSync,
+    /// Do not sync a manifest's bytes.
+    ManifestSync,
+    /// Do not sync the folder of a new manifest.
+    ManifestFolderSync,
+    /// Do not sync the folders above a partition.
+    PartitionFolderSync,
+    /// Replay what is already in a block.
+    ReplayBoundary,
+    /// Replay a segment beyond the end that its successor states.
+    ReplayStatedEnd,
+    /// Raise the flush watermark beyond the rows of the block.
+    FlushBoundary,
+    /// Delete a log segment as soon as any partition has flushed its events.
+    SegmentRemoval,
+    /// Delete the inputs of a compaction before it is committed.
+    CompactRemoval,
+    /// Delete the chain of a partition that retires, and its watermarks with it.
+    RetireDeletesChain,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: &'static [Mutant] = &[
+        Self::LogSync,
+        Self::LogFolderSync,
+        Self::LogHeaderSync,
+        Self::LogRetrySync,
+        Self::OriginReused,
+        Self::BlockSync,
+        Self::BlockFolderSync,
+        Self::ManifestSync,
+        Self::ManifestFolderSync,
+        Self::PartitionFolderSync,
+        Self::ReplayBoundary,
+        Self::ReplayStatedEnd,
+        Self::FlushBoundary,
+        Self::SegmentRemoval,
+        Self::CompactRemoval,
+        Self::RetireDeletesChain,
+    ];
+}
+
+/// The mutant of a run: none, except in a test.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mutation(#[cfg(feature = "mutants")] Option<Mutant>);
+
+impl Mutation {
+    /// Leaves out one step.
+    #[cfg(feature = "mutants")]
+    pub fn of(mutant: Mutant) -> Self {
+        Self(Some(mutant))
+    }
+
+    /// Whether this step is left out.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn is(self, mutant: Mutant) -> bool {
+        self.0 == Some(mutant)
+    }
+
+    /// Whether this step is left out: never.
+    #[cfg(not(feature = "mutants"))]
+    pub(crate) const fn is(self, _mutant: Mutant) -> bool {
+        false
+    }
+}

@@ -1,0 +1,221 @@
+//! One partition: its head in memory, its manifest, and the view that queries see.
+//!
+//! **Invariants.** P1 an event is in the head or in a block of the view, never in both and never in
+//! neither: one pointer swap publishes a block and takes its rows from the head. P2 rows enter the
+//! head in log order, so what is applied of an origin is always a prefix. P3 flushed ≤ applied.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::manifest::{BlockId, Manifest, Watermarks};
+use super::snapshot::{PartitionView, StoredBlock};
+use crate::block::{RowGroup, merge_all};
+use crate::chain::Chain;
+use crate::event::{Origin, PartitionKey};
+
+/// A partition that this node knows.
+pub(crate) struct Partition {
+    pub(crate) key: PartitionKey,
+    /// `<env>/<index>/<day>`, below the data directory.
+    pub(crate) folder: String,
+    pub(crate) chain: Chain,
+    /// Held by the one flush that may run.
+    pub(crate) flushing: AsyncMutex<()>,
+    /// Held by the one compaction that may run. Retirement takes `flushing` and then this.
+    pub(crate) compacting: AsyncMutex<()>,
+    /// The head of the chain, held while the next generation is committed.
+    pub(crate) manifest: AsyncMutex<Committed>,
+    state: Mutex<State>,
+}
+
+/// The newest generation, as it was read from the chain.
+pub(crate) struct Committed {
+    pub(crate) manifest: Manifest,
+    pub(crate) digest: String,
+    /// Whether the folders are known to be there, durably.
+    pub(crate) folders_made: bool,
+}
+
+struct State {
+    head: Vec<HeadBatch>,
+    applied: Watermarks,
+    view: Arc<PartitionView>,
+    /// When the last block was flushed, on the monotonic clock.
+    flushed_at: Duration,
+}
+
+/// Rows that are in no block yet.
+#[derive(Clone)]
+pub(crate) struct HeadBatch {
+    pub(crate) rows: Arc<RowGroup>,
+    pub(crate) raw_bytes: u64,
+    /// The oldest log segment that holds any of them.
+    pub(crate) ordinal: u64,
+    /// When the oldest of them came, on the monotonic clock.
+    pub(crate) since: Duration,
+    /// Whether a flush has begun with them: then nothing is merged to them any more.
+    pub(crate) frozen: bool,
+}
+
+/// The head as it stood when a flush began.
+pub(crate) struct HeadPrefix {
+    pub(crate) batches: Vec<HeadBatch>,
+    /// Up to where exactly these rows, and what was flushed before, go.
+    pub(crate) upto: Watermarks,
+}
+
+/// Figures that decide when a head is flushed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HeadFigures {
+    pub(crate) rows: u64,
+    pub(crate) raw_bytes: u64,
+    /// The oldest log segment that the head needs; `None` for an empty head.
+    pub(crate) ordinal: Option<u64>,
+    pub(crate) since: Duration,
+}
+
+impl Partition {
+    pub(crate) fn new(
+        key: PartitionKey,
+        folder: String,
+        chain: Chain,
+        committed: Committed,
+        blocks: Vec<Arc<StoredBlock>>,
+    ) -> Self {
+        let view = Arc::new(PartitionView {
+            key: key.clone(),
+            blocks,
+            head: Vec::new(),
+            lost: committed.manifest.lost.clone(),
+        });
+        let applied = committed.manifest.flushed.clone();
+        let state = Mutex::new(State { head: Vec::new(), applied, view, flushed_at: Duration::ZERO });
+        Self {
+            key,
+            folder,
+            chain,
+            flushing: AsyncMutex::new(()),
+            compacting: AsyncMutex::new(()),
+            manifest: AsyncMutex::new(committed),
+            state,
+        }
+    }
+
+    /// What queries see now.
+    pub(crate) fn view(&self) -> Arc<PartitionView> {
+        Arc::clone(&self.state().view)
+    }
+
+    pub(crate) fn figures(&self) -> HeadFigures {
+        let state = self.state();
+        HeadFigures {
+            rows: state.head.iter().map(|batch| u64::from(batch.rows.rows)).sum(),
+            raw_bytes: state.head.iter().map(|batch| batch.raw_bytes).sum(),
+            ordinal: state.head.iter().map(|batch| batch.ordinal).min(),
+            since: state.head.iter().map(|batch| batch.since).min().unwrap_or_default(),
+        }
+    }
+
+    /// Adds durable rows to the head: from here on they are searchable.
+    pub(crate) fn apply(&self, batch: HeadBatch) {
+        let mut state = self.state();
+        let origin = batch.rows.origins.first().copied().expect("applied rows have their origin");
+        let last = batch.rows.sequences.iter().copied().max().expect("an applied batch has rows");
+        assert!(state.applied.get(origin) < last, "P2");
+        state.applied.raise(origin, last);
+        state.head.push(batch);
+        coalesce(&mut state.head);
+        state.publish(None);
+    }
+
+    /// All rows of the head, which from now on can be taken out as they are.
+    pub(crate) fn freeze_head(&self) -> HeadPrefix {
+        let mut state = self.state();
+        for batch in &mut state.head {
+            batch.frozen = true;
+        }
+        HeadPrefix { batches: state.head.clone(), upto: state.applied.clone() }
+    }
+
+    /// Swaps the first `batches` of the head for the block that holds their rows.
+    pub(crate) fn publish_flushed(&self, batches: usize, block: Arc<StoredBlock>, now: Duration) {
+        let mut state = self.state();
+        state.flushed_at = now;
+        let mut blocks = state.view.blocks.clone();
+        blocks.push(block);
+        assert!(state.head.iter().take(batches).all(|batch| batch.frozen), "P1: a flush takes what it froze");
+        state.head.drain(..batches);
+        state.publish(Some(blocks));
+    }
+
+    /// Swaps the blocks `inputs` for the one that replaces them, at the place of the first.
+    pub(crate) fn publish_merged(&self, inputs: &[BlockId], merged: Option<Arc<StoredBlock>>) {
+        let mut state = self.state();
+        let mut blocks = state.view.blocks.clone();
+        let place = blocks.iter().position(|block| inputs.contains(&block.entry.id)).unwrap_or(blocks.len());
+        blocks.retain(|block| !inputs.contains(&block.entry.id));
+        if let Some(merged) = merged {
+            blocks.insert(place, merged);
+        }
+        state.publish(Some(blocks));
+    }
+
+    /// Up to where this origin's events are in the view.
+    pub(crate) fn applied(&self, origin: Origin) -> u64 {
+        self.state().applied.get(origin)
+    }
+
+    /// When the last block was flushed; zero if none was in this life.
+    pub(crate) fn flushed_at(&self) -> Duration {
+        self.state().flushed_at
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while held")
+    }
+}
+
+impl State {
+    /// Makes the view that queries see from now on. P1: one swap.
+    fn publish(&mut self, blocks: Option<Vec<Arc<StoredBlock>>>) {
+        self.view = Arc::new(PartitionView {
+            key: self.view.key.clone(),
+            blocks: blocks.unwrap_or_else(|| self.view.blocks.clone()),
+            head: self.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
+            lost: self.view.lost.clone(),
+        });
+    }
+}
+
+/// Merges small neighbours, so that a thousand requests of one event are not a thousand batches: a
+/// batch joins the one before it when that is not more than twice as large. Each row is copied about
+/// log₂(rows) times.
+fn coalesce(head: &mut Vec<HeadBatch>) {
+    while let [.., before, last] = head.as_slice() {
+        let small = last.rows.rows <= COALESCED_ROWS_MAX && before.rows.rows <= 2 * last.rows.rows;
+        if before.frozen || !small {
+            return;
+        }
+        let joined = HeadBatch {
+            rows: Arc::new(join(&before.rows, &last.rows)),
+            raw_bytes: before.raw_bytes + last.raw_bytes,
+            ordinal: before.ordinal.min(last.ordinal),
+            since: before.since.min(last.since),
+            frozen: false,
+        };
+        head.truncate(head.len() - 2);
+        head.push(joined);
+    }
+}
+
+fn join(before: &Arc<RowGroup>, last: &Arc<RowGroup>) -> RowGroup {
+    let rows = before.rows + last.rows;
+    let mut merged = merge_all(vec![(Arc::clone(before), None), (Arc::clone(last), None)], rows);
+    assert_eq!(merged.len(), 1, "small batches fit into one group");
+    merged.remove(0)
+}
+
+/// Batches of more rows stay as they are.
+const COALESCED_ROWS_MAX: u32 = 2_048;

@@ -1,0 +1,120 @@
+//! Committing the next generation of a manifest.
+
+use std::io;
+
+use bytes::Bytes;
+use tracing::warn;
+
+use super::core::Core;
+use super::layout;
+use super::manifest::{MANIFEST_FORMAT, Manifest, check_step};
+use super::mutant::Mutant;
+use super::partition::{Committed, Partition};
+use crate::chain::{Commit, Link, StoreError};
+
+/// Why a generation is not in the chain.
+#[derive(Debug)]
+pub(crate) enum PublishFailure {
+    /// Nothing was committed; the edit may be tried again.
+    Failed(String),
+    /// The outcome is unknown, or the chain is not ours: nothing is written until the next start.
+    Stopped(io::Error),
+}
+
+/// Commits the generation that `edit` makes of the newest one, and gives it back as it was read from
+/// the chain afterwards. `None` if the edit no longer applies.
+///
+/// Only the head that this returns may be acted on: files go, segments go.
+pub(crate) async fn publish(
+    core: &Core,
+    partition: &Partition,
+    committed: &mut Committed,
+    edit: impl FnOnce(&Manifest) -> Option<Manifest>,
+) -> Result<Option<()>, PublishFailure> {
+    let Some(mut next) = edit(&committed.manifest) else { return Ok(None) };
+    next.previous = committed.digest.clone();
+    next.commit = core.commit_id();
+    next.written = core.host.clock.wall().0;
+    check_step(&committed.manifest, &committed.digest, &next);
+    let body = serde_json::to_vec(&next).expect("a manifest is plain data");
+    let outcome = partition.chain.commit(next.generation, Bytes::from(body)).await;
+    match outcome {
+        Ok(Commit::Done(head)) => {
+            assert_eq!(head.generation, next.generation, "one process writes to a data directory");
+            committed.digest = head.digest;
+            committed.manifest = next;
+            Ok(Some(()))
+        }
+        Ok(Commit::Lost(head)) => {
+            let why = format!(
+                "generation {} of {} is not ours: is another process at work?",
+                head.generation, partition.folder
+            );
+            Err(PublishFailure::Stopped(io::Error::other(why)))
+        }
+        Err(StoreError::Definite { source, .. }) => Err(PublishFailure::Failed(source.to_string())),
+        Err(error @ StoreError::Unknown { .. }) => Err(PublishFailure::Stopped(io::Error::other(error))),
+    }
+}
+
+/// Makes the partition's folders, durably, before anything is put into them.
+///
+/// # Errors
+/// What the disk says. A folder that could not be synced stops writing, as any name may be lost.
+pub(crate) async fn make_partition_folders(core: &Core, partition: &Partition) -> Result<(), PublishFailure> {
+    let mut committed = partition.manifest.lock().await;
+    if committed.folders_made {
+        return Ok(());
+    }
+    let sync = !core.settings.mutation.is(Mutant::PartitionFolderSync);
+    for folder in [layout::manifest_folder(&partition.folder), layout::blocks_folder(&partition.folder)] {
+        layout::make_folders(&core.host.disk, &core.root, &folder, sync)
+            .await
+            .map_err(|error| PublishFailure::Failed(error.to_string()))?;
+    }
+    committed.folders_made = true;
+    Ok(())
+}
+
+/// Reads a manifest as it lies in the chain.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn parse_manifest(link: &Link) -> Result<Manifest, String> {
+    let manifest: Manifest = serde_json::from_slice(&link.body).map_err(|error| error.to_string())?;
+    if manifest.format > MANIFEST_FORMAT {
+        return Err(format!(
+            "format {} is newer than this version of helios reads ({MANIFEST_FORMAT})",
+            manifest.format
+        ));
+    }
+    if manifest.generation != link.generation {
+        return Err(format!("it says it is generation {}", manifest.generation));
+    }
+    manifest.check()?;
+    Ok(manifest)
+}
+
+/// Raises the floor as far as the rules for old generations allow, with the next commit that comes
+/// anyway. Costs a read of the oldest generations only.
+pub(crate) async fn floor_for(core: &Core, partition: &Partition, committed: &Committed) -> u64 {
+    let kept = core.settings.generations_kept;
+    let head = committed.manifest.generation;
+    let mut floor = committed.manifest.floor;
+    let oldest_written = i64::try_from(core.settings.generations_age.as_nanos()).unwrap_or(i64::MAX);
+    let limit = core.host.clock.wall().0.saturating_sub(oldest_written);
+    while floor + kept <= head {
+        match partition.chain.get(floor).await {
+            Ok(Some(link)) => match parse_manifest(&link) {
+                Ok(manifest) if manifest.written > limit => break,
+                _ => floor += 1,
+            },
+            Ok(None) => floor += 1,
+            Err(error) => {
+                warn!(%error, partition = %partition.folder, "old generations could not be read");
+                break;
+            }
+        }
+    }
+    floor
+}

@@ -1,0 +1,259 @@
+//! The command line: what can be said, and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use super::settings::SettingFlags;
+use super::{Failure, output};
+
+/// A log search server that loses nothing.
+#[derive(Debug, Parser)]
+#[command(name = "helios", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `helios` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Search events, on a server or straight on a data directory
+    #[command(after_help = SEARCH_EXAMPLES)]
+    Search(SearchArgs),
+    /// Show matching events as they arrive
+    #[command(after_help = "Example:\n  helios tail 'level:error'")]
+    Tail(TailArgs),
+    /// Send log files to a server
+    #[command(after_help = INGEST_EXAMPLES)]
+    Ingest(IngestArgs),
+    /// Write all matches to standard output or a file, without a cap
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Show every setting, its value and where it comes from
+    #[command(after_help = "Example:\n  HELIOS_PORT=7400 helios settings --config helios.toml")]
+    Settings(SettingsArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  helios completions bash > /etc/bash_completion.d/helios")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the server is.
+#[derive(Args, Clone, Debug)]
+pub struct ServerArgs {
+    /// The server [default: http://127.0.0.1:7300] [HELIOS_URL]
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The environment
+    #[arg(long, default_value = "default")]
+    pub env: String,
+}
+
+/// Which events.
+#[derive(Args, Clone, Debug)]
+pub struct RangeArgs {
+    /// Indexes, separated by commas, with * and ?
+    #[arg(long)]
+    pub index: Option<String>,
+    /// How far back: 15m, 1h, 7d
+    #[arg(long, conflicts_with = "start")]
+    pub since: Option<String>,
+    /// Earliest time, inclusive: RFC 3339, epoch, or relative (-15m, -1d@d)
+    #[arg(long, allow_hyphen_values = true)]
+    pub start: Option<String>,
+    /// Latest time, exclusive
+    #[arg(long, allow_hyphen_values = true)]
+    pub end: Option<String>,
+    /// Order of the hits: -latency_ms,service
+    #[arg(long, allow_hyphen_values = true)]
+    pub sort: Option<String>,
+    /// Time zone in which days begin
+    #[arg(long)]
+    pub tz: Option<String>,
+}
+
+/// How answers are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns
+    Table,
+    /// One JSON object a line
+    Ndjson,
+    /// Comma-separated values with a head line
+    Csv,
+}
+
+/// `helios search`
+#[derive(Args, Debug)]
+pub struct SearchArgs {
+    /// The query; several words are joined by blanks
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: ServerArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub range: RangeArgs,
+    /// Most hits
+    #[arg(long, default_value_t = 100)]
+    pub limit: u32,
+    /// How to write the answer [default: table on a terminal, ndjson in a pipe]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Search this data directory itself; no server may be using it
+    #[arg(long, conflicts_with = "url")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// `helios tail`
+#[derive(Args, Debug)]
+pub struct TailArgs {
+    /// The query; several words are joined by blanks
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: ServerArgs,
+    /// Indexes, separated by commas, with * and ?
+    #[arg(long)]
+    pub index: Option<String>,
+    /// How to write events [default: table on a terminal, ndjson in a pipe]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+}
+
+/// What a file's lines are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LineFormat {
+    /// JSON if the first line is an object, else text
+    Auto,
+    /// One JSON object a line
+    Json,
+    /// A line is a message
+    Text,
+}
+
+/// `helios ingest`
+#[derive(Args, Debug)]
+pub struct IngestArgs {
+    /// Files, plain or compressed (.gz, .zst); `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: ServerArgs,
+    /// The index, or a template such as app-{{service}}
+    #[arg(long)]
+    pub index: Option<String>,
+    /// The source of events that name none; the file's name for text
+    #[arg(long)]
+    pub source: Option<String>,
+    /// What the lines are
+    #[arg(long, value_enum, default_value_t = LineFormat::Auto)]
+    pub format: LineFormat,
+    /// How long to wait for a server that is busy, full or away before giving up, in seconds
+    #[arg(long, default_value_t = 60)]
+    pub patience: u64,
+}
+
+/// `helios export`
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The query; several words are joined by blanks
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: ServerArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub range: RangeArgs,
+    /// How to write events
+    #[arg(long, value_enum, default_value_t = Format::Ndjson)]
+    pub format: Format,
+    /// Columns of the CSV: timestamp,level,message
+    #[arg(long)]
+    pub fields: Option<String>,
+    /// Write to this new file instead of standard output
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+}
+
+/// `helios settings`
+#[derive(Args, Debug)]
+pub struct SettingsArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigArgs,
+    /// Print the documentation instead
+    #[arg(long, hide = true)]
+    pub markdown: bool,
+}
+
+/// The settings, from wherever they come.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// A TOML file with settings [HELIOS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub flags: SettingFlags,
+}
+
+/// Prints the completion script.
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "helios", &mut script);
+    Ok(output::write(&script)?)
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  helios serve                                             start a server on http://127.0.0.1:7300
+  helios ingest app.ndjson access.log.gz                   send files to it
+  helios search 'level:error | stats count by service'     ask it
+  helios tail 'level:error'                                follow what arrives
+
+Exit codes:
+  0  done
+  1  failed; standard error says why and what to do
+  2  the command line is wrong
+  3  no server answers, or the connection broke
+  4  done in part: some lines were refused, or something is damaged";
+
+const SEARCH_EXAMPLES: &str = "\
+Examples:
+  helios search 'level:error service:checkout' --since 1h
+  helios search '* | stats count, p95(latency_ms) by service'
+  helios search 'status:>=500' --start 2026-06-14T10:00:00Z --end 2026-06-14T11:00:00Z --format csv
+  helios search 'timeout' --data-dir ./data      no server needed";
+
+const INGEST_EXAMPLES: &str = "\
+Examples:
+  helios ingest app.ndjson
+  helios ingest --index nginx /var/log/nginx/access.log*.gz
+  journalctl -o json -f | helios ingest --index journal -
+
+A file is sent in pieces of whole lines. When the server is busy or away, it is asked again until --patience
+runs out; then the command says which lines are stored.";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  helios export 'level:error' --since 7d > errors.ndjson
+  helios export '*' --format csv --fields timestamp,service,message -o events.csv";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,16 @@
+//! Requests that bring events: decoded, cut into records of whole lines, read, each line judged.
+//!
+//! **Promise.** A body of any size and any bytes costs bounded memory; a wrong line is reported with its
+//! number and reason and harms no neighbour; what was once accepted is read again on replay as it was
+//! accepted.
+//!
+//! **Boundary.** Knows no HTTP and no files: bytes in, records for the engine out. The clock reading
+//! comes with the request.
+
+pub mod decode;
+pub mod reader;
+pub mod targeting;
+
+pub use decode::{DecodeError, Decoder};
+pub use reader::{LineReader, Lines, Piece};
+pub use targeting::{Asked, IndexTemplate, Target, TargetError};

@@ -1,0 +1,149 @@
+//! From query text to answer.
+//!
+//! **Promise.** An answer is exact, or says in its warnings where it is not. A query never panics,
+//! whatever its text; its memory is bounded and its work can be cancelled.
+//!
+//! **Boundary.** `language` turns text into a tree and knows nothing of storage; `value`, `decimal` and `matching` say when
+//! two values are equal and which comes first, for everybody alike; each file of `stages` is one
+//! pipeline stage.
+
+pub mod answer;
+pub mod decimal;
+pub mod error;
+pub mod language;
+pub mod matching;
+pub mod request;
+mod scan;
+pub mod stages;
+pub mod tail;
+pub mod value;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::engine::Snapshot;
+use crate::host::Host;
+
+pub use answer::{
+    AggregateAnswer, ContextAnswer, DiscoverAnswer, ExportPart, HistogramAnswer, Hit, Progress, SearchAnswer,
+    SearchEvent, Table,
+};
+pub use error::{BadQuery, QueryError};
+pub use request::{
+    Access, AggregateRequest, Cancel, CancelOnDrop, ContextRequest, CountMode, DiscoverRequest, ExportRequest, Grant,
+    HistogramRequest, Scope, SearchRequest,
+};
+pub use tail::LiveFilter;
+
+/// What all queries of a process share. Make one at start.
+pub struct QueryShared {
+    host: Host,
+    limits: QueryLimits,
+}
+
+/// What queries may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct QueryLimits {
+    /// Memory for decoded columns that are kept for the next query, in bytes.
+    pub cache_bytes: u64,
+    /// Memory that one query may hold for its answer, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// One query's view of the world.
+#[derive(Clone)]
+pub struct QueryContext {
+    /// What all queries share.
+    pub shared: Arc<QueryShared>,
+    /// What may be read.
+    pub access: Access,
+    /// Stops the query.
+    pub cancel: Cancel,
+}
+
+impl QueryShared {
+    /// Makes it.
+    pub fn new(host: Host, limits: QueryLimits) -> Self {
+        Self { host, limits }
+    }
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self { cache_bytes: 512 << 20, memory_bytes: 256 << 20 }
+    }
+}
+
+fn not_yet<T>() -> Result<T, QueryError> {
+    Err(BadQuery::parameter("q", "this part is being built").into())
+}
+
+/// Answers a search.
+///
+/// # Cancel safety
+/// A drop ends the work on the CPU pool too.
+pub async fn search(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &SearchRequest,
+) -> Result<SearchAnswer, QueryError> {
+    not_yet()
+}
+
+/// Answers a search piece by piece: progress, the hits as soon as they are final, the rest. Ends with
+/// `Cancelled` when nobody receives any more.
+pub async fn search_stream(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &SearchRequest,
+    _events: mpsc::Sender<SearchEvent>,
+) -> Result<(), QueryError> {
+    not_yet()
+}
+
+/// Counts over time.
+pub async fn histogram(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &HistogramRequest,
+) -> Result<HistogramAnswer, QueryError> {
+    not_yet()
+}
+
+/// The most frequent values of fields.
+pub async fn aggregate(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &AggregateRequest,
+) -> Result<AggregateAnswer, QueryError> {
+    not_yet()
+}
+
+/// Which fields there are, and what is in them.
+pub async fn discover_fields(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &DiscoverRequest,
+) -> Result<DiscoverAnswer, QueryError> {
+    not_yet()
+}
+
+/// The events around one.
+pub async fn context(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &ContextRequest,
+) -> Result<ContextAnswer, QueryError> {
+    not_yet()
+}
+
+/// Sends all matches in order, in bounded memory. Ends with `Cancelled` when nobody receives any more.
+pub async fn export(
+    _context: &QueryContext,
+    _snapshot: &Snapshot,
+    _request: &ExportRequest,
+    _parts: mpsc::Sender<ExportPart>,
+) -> Result<(), QueryError> {
+    not_yet()
+}

@@ -1,0 +1,80 @@
+//! `fields [-] <name or pattern>, …`: which fields stay.
+//!
+//! On events only body fields come and go: the hit's own members stay. On a table the named columns
+//! come in the order of their names here, those of one pattern in the table's; names that are not
+//! there are left out.
+
+use std::fmt;
+
+use crate::query::language::{FieldName, Pattern};
+use crate::query::language::ParseError;
+use crate::query::language::parser::Parser;
+use crate::query::language::print::{list, print_pattern, Name};
+use super::StageSyntax;
+
+/// `fields [-] <name or pattern>, …`: which fields stay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fields {
+    /// Whether the named ones go, instead of all others.
+    pub remove: bool,
+    /// The names, at least one.
+    pub names: Vec<FieldSelector>,
+}
+
+/// Which fields are meant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldSelector {
+    /// This one.
+    Name(FieldName),
+    /// Those whose whole name fits.
+    Pattern(Pattern),
+}
+
+impl StageSyntax for Fields {
+    const NAME: &'static str = "fields";
+    const SIGNATURE: &'static str = "fields [-] <field>, …";
+    const SUMMARY: &'static str = "which fields stay";
+
+    fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
+        let remove = parser.mark("-");
+        if !remove {
+            parser.mark("+");
+        }
+        let mut names = vec![FieldSelector::parse(parser)?];
+        while parser.mark(",") || !parser.at_stage_end() {
+            names.push(FieldSelector::parse(parser)?);
+        }
+        Ok(Self { remove, names })
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.remove { "fields - " } else { "fields " })?;
+        list(f, &self.names)
+    }
+}
+
+impl FieldSelector {
+    fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
+        parser.lexer.skip_blanks();
+        let start = parser.lexer.at();
+        if !matches!(parser.lexer.peek(), Some('`' | '"')) {
+            let run = parser.lexer.run(|c| c.is_whitespace() || matches!(c, ',' | '|' | '('))?;
+            if run.has_wildcards() {
+                return Ok(Self::Pattern(run.pattern()));
+            }
+            parser.lexer.back_to(start);
+        }
+        parser.name().map(Self::Name)
+    }
+}
+
+impl fmt::Display for FieldSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{}", Name(name.typed())),
+            Self::Pattern(pattern) => print_pattern(f, pattern, ",*?"),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `stats <aggregates> [by <fields>]`: one row for each group.
+//!
+//! - Groups (rule 12): an event is in one group for each combination of distinct values of the `by`
+//!   fields; where it has none, the value is null. Values are told apart as sent.
+//! - A group's aggregate sees all values that its field has in the group's rows. Without `by` there
+//!   is one row, also over nothing; with `by` none over nothing.
+//! - Columns: the `by` fields as typed, then the aggregates by name (rule 14).
+//! - Order: first aggregate descending (null last), then the `by` values ascending.
+//! - `earliest`, `latest`: the first value of the earliest or latest event (by time, origin, sequence)
+//!   that has one. `first`, `last`: of all values in the pipeline's order. `mode`: as sent; of several
+//!   the first in the order of `sort`.
+//! - `rate`: without a start of the searched range null; without an end up to now.
+
+use std::fmt;
+
+use crate::query::language::{Aggregate, FieldName};
+use crate::query::language::ParseError;
+use crate::query::language::parser::Parser;
+use crate::query::language::print::{list, Names};
+use super::StageSyntax;
+
+/// `stats <aggregates> [by <fields>]`: one row for each group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stats {
+    /// The aggregations, at least one.
+    pub aggregates: Vec<Aggregate>,
+    /// The fields to group by.
+    pub by: Vec<FieldName>,
+}
+
+impl StageSyntax for Stats {
+    const NAME: &'static str = "stats";
+    const SIGNATURE: &'static str = "stats <aggregate>, … [by <field>, …]";
+    const SUMMARY: &'static str = "one row for each group";
+    const REDUCES: bool = true;
+
+    fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
+        let aggregates = parser.aggregates()?;
+        let by = if parser.word("by") { parser.names(&[])? } else { Vec::new() };
+        Ok(Self { aggregates, by })
+    }
+
+    fn columns(&self) -> Vec<String> {
+        self.aggregates.iter().map(|aggregate| aggregate.name.clone()).collect()
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stats ")?;
+        list(f, &self.aggregates)?;
+        if self.by.is_empty() { Ok(()) } else { write!(f, " by {}", Names(&self.by)) }
+    }
+}

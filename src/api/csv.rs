@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use csv::{QuoteStyle, Writer, WriterBuilder};
 use serde::Serialize;
 
-use crate::query::answer::{Cell, FieldValue, render_time};
+use crate::event::time::format_rfc3339;
+use crate::query::answer::{Cell, FieldValue};
 use crate::query::{ExportPart, Hit, Table};
 
 /// Writes the parts of one export.
@@ -67,7 +68,7 @@ impl CsvWriter {
 fn member(hit: &Hit, column: &str) -> String {
     match column {
         "id" => hit.id.to_string(),
-        "timestamp" => render_time(hit.timestamp),
+        "timestamp" => format_rfc3339(hit.timestamp),
         "env" => hit.env.to_string(),
         "index" => hit.index.to_string(),
         "source" => hit.source.clone().unwrap_or_default(),

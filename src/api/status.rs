@@ -11,7 +11,7 @@ use super::metrics::Page;
 use super::server::monotonic_ms;
 use super::{ApiError, openapi};
 use crate::engine::{Health, PartitionView, Snapshot};
-use crate::query::answer::render_time;
+use crate::event::time::format_rfc3339;
 
 pub(super) async fn indexes(call: Call) -> Result<Response<Body>, ApiError> {
     let env = call.env()?;
@@ -57,8 +57,8 @@ pub(super) async fn stats(call: Call) -> Result<Response<Body>, ApiError> {
         "partitions": sums.partitions,
         "raw_bytes": sums.raw_bytes,
         "stored_bytes": sums.stored_bytes,
-        "earliest": sums.earliest.map(render_time),
-        "latest": sums.latest.map(render_time),
+        "earliest": sums.earliest.map(format_rfc3339),
+        "latest": sums.latest.map(format_rfc3339),
         "lost": sums.lost + snapshot.lost.iter().map(lost_events).sum::<u64>(),
         "warnings": call.params.warnings,
     }))
@@ -159,8 +159,8 @@ impl Sums {
             "events": self.events,
             "raw_bytes": self.raw_bytes,
             "stored_bytes": self.stored_bytes,
-            "earliest": self.earliest.map(render_time),
-            "latest": self.latest.map(render_time),
+            "earliest": self.earliest.map(format_rfc3339),
+            "latest": self.latest.map(format_rfc3339),
         })
     }
 }

@@ -7,25 +7,13 @@
 //! two values are equal and which comes first, for everybody alike; each file of `stages` is one
 //! pipeline stage.
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
->>>>>>> w-query
 pub mod answer;
 pub mod decimal;
 pub mod error;
 pub mod language;
 pub mod request;
-<<<<<<< HEAD
-=======
-pub mod decimal;
-pub mod language;
-pub mod matching;
->>>>>>> w-lang
-=======
 mod scan;
 pub mod matching;
->>>>>>> w-query
 pub mod stages;
 pub mod tail;
 pub mod value;

@@ -8,6 +8,7 @@
 
 mod args;
 pub mod client;
+mod demo;
 mod export;
 mod ingest;
 mod lines;

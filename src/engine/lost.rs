@@ -10,7 +10,7 @@ use super::layout;
 use super::manifest::Lost;
 use super::open::OpenError;
 use super::replay::Mode;
-use crate::chain::{Chain, Commit};
+use crate::chain::{Chain, Commit, Link};
 
 /// One generation of the list.
 #[derive(Deserialize, Serialize)]
@@ -28,10 +28,19 @@ pub(crate) async fn load(core: &Core) -> Result<Arc<Vec<Lost>>, OpenError> {
     let damaged = |why: String| OpenError::Damaged { what: "the list of lost events".into(), why };
     let chain = Chain::new(Arc::clone(&core.store), layout::LOST_FOLDER.into());
     if let Some(link) = chain.head().await.map_err(|error| damaged(error.to_string()))? {
-        let list: LostList = serde_json::from_slice(&link.body).map_err(|error| damaged(error.to_string()))?;
-        *core.lost.lock().expect("no panic while held") = Arc::new(list.lost);
+        let lost = parse(&link).map_err(damaged)?;
+        *core.lost.lock().expect("no panic while held") = Arc::new(lost);
     }
     Ok(Arc::clone(&core.lost.lock().expect("no panic while held")))
+}
+
+/// Reads the list as it lies in its chain.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn parse(link: &Link) -> Result<Vec<Lost>, String> {
+    let list: LostList = serde_json::from_slice(&link.body).map_err(|error| error.to_string())?;
+    Ok(list.lost)
 }
 
 /// Adds to the list; durable when this returns, unless only looking.

@@ -26,6 +26,7 @@ mod replay;
 mod retention;
 mod settings;
 pub mod snapshot;
+mod verify;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use open::OpenError;
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};
 pub use settings::Settings;
 pub use snapshot::{PartitionView, Snapshot, StoredBlock};
+pub use verify::{Problem, VerifyProgress, VerifyReport, verify};
 
 use crate::event::{Origin, PartitionKey};
 use crate::host::{Host, Task};

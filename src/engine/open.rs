@@ -159,7 +159,7 @@ async fn make_root(disk: &Arc<dyn Disk>, root: &Path) -> io::Result<()> {
     }
 }
 
-async fn lock(disk: &Arc<dyn Disk>, root: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+pub(crate) async fn lock(disk: &Arc<dyn Disk>, root: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
     let path = root.join(layout::NODE_FOLDER).join("lock");
     disk.lock(&path).await.map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::InUse(root.display().to_string()),
@@ -172,7 +172,7 @@ fn format_path(root: &Path) -> PathBuf {
 }
 
 /// Refuses a data directory that a later version wrote.
-async fn check_format(disk: &Arc<dyn Disk>, root: &Path) -> Result<(), OpenError> {
+pub(crate) async fn check_format(disk: &Arc<dyn Disk>, root: &Path) -> Result<(), OpenError> {
     let path = format_path(root);
     let read = async {
         let file = disk.open(&path).await?;

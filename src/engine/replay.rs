@@ -13,7 +13,7 @@ use super::commit;
 use super::core::Core;
 use super::flush;
 use super::layout;
-use super::log::{Damage, LogRecord, SegmentId, ends_of, scan};
+use super::log::{Damage, HEADER_BYTES, LogRecord, SegmentId, ends_of, scan};
 use super::manifest::{Lost, OriginKey};
 use super::mutant::Mutant;
 use super::open::OpenError;
@@ -21,6 +21,7 @@ use super::partition::{Committed, Partition};
 use super::publish;
 use super::record::{NewGroup, RecordReader};
 use super::snapshot::StoredBlock;
+use super::verify::read_some;
 use crate::chain::Chain;
 use crate::event::{EventId, Origin, PartitionKey, Sequence};
 use crate::host::Cost;
@@ -153,13 +154,13 @@ async fn replay_life(
     // Two passes, so that only one segment is in memory: what each one's end is stands in later headers.
     let mut headers = Vec::new();
     for id in ids {
-        headers.push((*id, read_segment(core, folder, *id, Some(HEADER_READ_BYTES)).await?));
+        headers.push((*id, read_segment(core, folder, *id, HEADER_BYTES).await?));
     }
     let ends = ends_of(&headers).map_err(|format| OpenError::Newer { what: "the log".into(), format })?;
     drop(headers);
     let mut events = 0;
     for id in ids {
-        let segment = read_segment(core, folder, *id, None).await?;
+        let segment = read_segment(core, folder, *id, u64::MAX).await?;
         let end = ends.get(id).copied().filter(|_| !core.settings.mutation.is(Mutant::ReplayStatedEnd));
         let found = scan(&segment, *id, end);
         let bytes = segment.len() as u64;
@@ -180,17 +181,10 @@ async fn replay_life(
     Ok(events)
 }
 
-async fn read_segment(core: &Core, folder: &Path, id: SegmentId, limit: Option<u64>) -> Result<Bytes, OpenError> {
+async fn read_segment(core: &Core, folder: &Path, id: SegmentId, limit: u64) -> Result<Bytes, OpenError> {
     let path = folder.join(id.to_string());
-    let read = async {
-        let file = core.host.disk.open(&path).await?;
-        let len = file.len().await?;
-        let len = limit.map_or(len, |limit| len.min(limit));
-        let len = usize::try_from(len).map_err(io::Error::other)?;
-        file.read_at(0, len).await
-    };
     // An I/O error is never an end: what cannot be read today may be read tomorrow.
-    read.await.map_err(|error| OpenError::io(&path, error))
+    read_some(&core.host.disk, &path, limit).await.map_err(|error| OpenError::io(&path, error))
 }
 
 /// Before any segment goes because a manifest covers it, that manifest's name must be durable: the
@@ -291,6 +285,3 @@ async fn quarantine(core: &Core, id: SegmentId, damage: &Damage, mode: Mode) -> 
     }
     super::lost::add(core, entry, mode).await
 }
-
-/// Enough for a segment's header.
-const HEADER_READ_BYTES: u64 = 64;

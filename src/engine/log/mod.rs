@@ -14,6 +14,7 @@ mod format;
 mod reader;
 mod writer;
 
+pub(crate) use format::HEADER_BYTES;
 pub use format::{LogRecord, RECORD_PARTITIONS_MAX, SegmentId, VerdictRun};
 pub(crate) use reader::{Damage, ends_of, scan};
 pub(crate) use writer::{LiveSegment, LogFailure, LogWriter, Segments};

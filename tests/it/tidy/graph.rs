@@ -1,0 +1,87 @@
+//! What is in the dependency graph, as cargo itself resolves it.
+
+use std::process::Command;
+
+use super::source::root;
+
+#[test]
+fn the_only_cryptography_in_the_graph_is_aws_lc_rs() {
+    let crates = dependencies(&["--edges", "normal,build"]);
+    assert!(crates.iter().any(|name| name == "aws-lc-rs"), "the listing must hold what is known to be there");
+    let banned: Vec<_> = crates.iter().filter(|name| is_banned(name)).collect();
+    assert!(banned.is_empty(), "cryptography outside aws-lc-rs: {banned:?}; see deny.toml");
+}
+
+#[test]
+fn randomness_and_clocks_of_others_are_not_in_the_binary() {
+    let crates = dependencies(&["--edges", "normal"]);
+    let found: Vec<_> = crates.iter().filter(|name| STRAYS.contains(&name.as_str())).collect();
+    assert!(found.is_empty(), "{found:?} go round the host");
+}
+
+#[test]
+fn other_cryptography_would_be_noticed() {
+    for name in ["ring", "sha2", "openssl-sys", "md-5", "aes-gcm", "boring-sys", "rustls-ring"] {
+        assert!(is_banned(name), "{name}");
+    }
+    for name in ["aws-lc-rs", "aws-lc-sys", "hashbrown", "ringbuffer", "crc32fast", "string"] {
+        assert!(!is_banned(name), "{name}");
+    }
+}
+
+/// The names of the crates that the shipped workspace depends on, on this platform.
+fn dependencies(arguments: &[&str]) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", "helios", "--prefix", "none", "--format", "{p}", "--offline", "--locked"])
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("cargo runs this test, so it is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("crate names are ASCII");
+    let mut names: Vec<String> = text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn is_banned(name: &str) -> bool {
+    let mut parts = name.split(['-', '_']);
+    BANNED.contains(&name) || parts.any(|part| BANNED_PARTS.contains(&part))
+}
+
+/// Crates that are cryptography under a name of several parts.
+const BANNED: &[&str] = &["md-5", "sha-1", "native-tls", "ed25519-dalek", "curve25519-dalek", "x25519-dalek"];
+
+/// A crate with one of these as a part of its name is cryptography.
+const BANNED_PARTS: &[&str] = &[
+    "aes",
+    "argon2",
+    "bcrypt",
+    "blake2",
+    "blake3",
+    "boring",
+    "chacha20",
+    "chacha20poly1305",
+    "ghash",
+    "hkdf",
+    "hmac",
+    "jsonwebtoken",
+    "mbedtls",
+    "md5",
+    "openssl",
+    "p256",
+    "p384",
+    "pbkdf2",
+    "poly1305",
+    "ring",
+    "rsa",
+    "scrypt",
+    "sha1",
+    "sha2",
+    "sha3",
+    "sodiumoxide",
+];
+
+/// Randomness and time come from the host.
+const STRAYS: &[&str] = &["rand", "uuid", "fastrand", "fastant", "minstant", "quanta", "chrono", "time"];

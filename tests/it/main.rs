@@ -1,4 +1,5 @@
-//! The integration tests, as one binary.
+//! Tests of the whole, as one binary: the house's own rules, the oracle, and the real server, started in
+//! this process on a free port with a folder of its own.
 
 // Tests stand outside the server: they look at its files and start it as a process.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]

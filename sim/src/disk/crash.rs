@@ -54,8 +54,14 @@ impl Storage {
     }
 
     /// The process is killed and the machine runs on: everything that was written stays, synced or not.
+    /// Names that a failed sync of their folder let go of are open again: the next process may sync them.
+    /// (A file system whose journal failed would refuse that process; one that lies for ever could be
+    /// served by no rule.) Bytes that a failed sync let go of stay lost.
     pub fn process_killed(&mut self) {
         self.locks.clear();
+        for change in &mut self.unsynced_names {
+            change.lost = false;
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) struct NameChange {
     pub(super) name: Box<str>,
     pub(super) node: NodeId,
     pub(super) change: Change,
-    /// A failed sync of the folder let go of it: no later sync makes it durable.
+    /// A failed sync of the folder let go of it: no later sync by this process makes it durable.
     pub(super) lost: bool,
 }
 

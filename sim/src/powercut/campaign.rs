@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::script::Outcome;
 use super::{Failure, Run, Subject, run};
+use crate::{DiskFault, Rng};
 
 /// What to run.
 pub struct Campaign<F> {
@@ -13,10 +14,21 @@ pub struct Campaign<F> {
     pub first_seed: u64,
     /// Runs at least; workloads are added until there are as many cut points.
     pub runs_min: usize,
+    /// What happens at each disk call in turn.
+    pub trouble: Trouble,
     /// Threads. Worlds share nothing, so each runs its own.
     pub threads: usize,
     /// Settings for a seed.
     pub settings: F,
+}
+
+/// What happens at one disk call of a run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Trouble {
+    /// The power goes off.
+    PowerCut,
+    /// The call fails, by a draw some after it too; and by a draw the power goes off a little later.
+    Fault(DiskFault),
 }
 
 /// What was run.
@@ -26,24 +38,24 @@ pub struct Tally {
     pub seeds: usize,
     /// Disk calls in all workloads together: the cut points.
     pub calls: usize,
-    /// Calls at which the power really went off.
-    pub cut: usize,
-    /// Runs, those that were never cut included.
+    /// Calls at which the trouble really came.
+    pub hit: usize,
+    /// Runs, those without trouble included.
     pub runs: usize,
     /// Lines acknowledged in all runs.
     pub acknowledged: usize,
-    /// Runs that failed: seed, cut, why. The smallest first.
+    /// Runs that failed: seed, call, why. The smallest first.
     pub failures: Vec<(u64, Option<u64>, String)>,
 }
 
-/// Runs each workload once without a cut, which counts its disk calls, and then once per call. Stops
+/// Runs each workload once without trouble, which counts its disk calls, and then once per call. Stops
 /// early at the first failures.
 pub fn campaign<S: Subject>(plan: &Campaign<impl Fn(u64) -> S::Settings + Sync>) -> Tally {
     let mut tally = Tally::default();
     let mut cuts: Vec<(u64, u64)> = Vec::new();
     let mut seed = plan.first_seed;
     while cuts.len() < plan.runs_min && tally.failures.is_empty() {
-        let outcome = guarded::<S>(seed, None, &plan.settings);
+        let outcome = guarded::<S>(plan, seed, None);
         tally.count(seed, None, &outcome);
         if let Ok(outcome) = outcome {
             cuts.extend((1..=outcome.calls).map(|call| (seed, call)));
@@ -54,10 +66,10 @@ pub fn campaign<S: Subject>(plan: &Campaign<impl Fn(u64) -> S::Settings + Sync>)
     tally.calls = cuts.len();
     let (next, shared) = (AtomicUsize::new(0), Mutex::new(tally));
     let work = || {
-        while let Some(&(seed, cut)) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let outcome = guarded::<S>(seed, Some(cut), &plan.settings);
+        while let Some(&(seed, call)) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let outcome = guarded::<S>(plan, seed, Some(call));
             let mut tally = shared.lock().expect("counting does not panic");
-            tally.count(seed, Some(cut), &outcome);
+            tally.count(seed, Some(call), &outcome);
             if !tally.failures.is_empty() {
                 return;
             }
@@ -81,11 +93,11 @@ fn in_threads(threads: usize, work: impl Fn() + Sync) {
 
 /// One run in which a panic is a failure too.
 fn guarded<S: Subject>(
+    campaign: &Campaign<impl Fn(u64) -> S::Settings>,
     seed: u64,
-    cut: Option<u64>,
-    settings: &impl Fn(u64) -> S::Settings,
+    call: Option<u64>,
 ) -> Result<Outcome, Failure> {
-    let plan = Run { seed, cut, settings: settings(seed), trace: false };
+    let plan = campaign.trouble.run_at(seed, call, (campaign.settings)(seed));
     catch_unwind(AssertUnwindSafe(|| run::<S>(&plan))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
@@ -93,18 +105,36 @@ fn guarded<S: Subject>(
     })
 }
 
+impl Trouble {
+    /// The run of `seed` in which this happens at `call`.
+    pub fn run_at<S>(self, seed: u64, call: Option<u64>, settings: S) -> Run<S> {
+        let untroubled = Run { seed, cut: None, fault: None, settings, trace: false };
+        let Some(call) = call else { return untroubled };
+        match self {
+            Self::PowerCut => Run { cut: Some(call), ..untroubled },
+            Self::Fault(fault) => {
+                let mut rng = Rng::labelled(seed ^ call.rotate_left(32), "trouble");
+                let calls = rng.pick(&[1, 1, 1, 2, 5, 30]);
+                let cut = rng.percent(50).then(|| call + rng.in_range(1..60));
+                Run { cut, fault: Some((call..call + calls, fault)), ..untroubled }
+            }
+        }
+    }
+}
+
 impl Tally {
-    fn count(&mut self, seed: u64, cut: Option<u64>, outcome: &Result<Outcome, Failure>) {
+    fn count(&mut self, seed: u64, call: Option<u64>, outcome: &Result<Outcome, Failure>) {
         self.runs += 1;
         match outcome {
             Ok(outcome) => {
                 self.acknowledged += outcome.acknowledged;
-                self.cut += usize::from(outcome.was_cut);
-                if cut.is_some() && !outcome.was_cut {
-                    self.failures.push((seed, cut, "this call was never made: the run is not deterministic".into()));
+                let hit = call.is_some_and(|call| outcome.calls >= call);
+                self.hit += usize::from(hit);
+                if call.is_some() && !hit {
+                    self.failures.push((seed, call, "this call was never made: the run is not deterministic".into()));
                 }
             }
-            Err(failure) => self.failures.push((seed, cut, failure.what.clone())),
+            Err(failure) => self.failures.push((seed, call, failure.what.clone())),
         }
     }
 }

@@ -14,9 +14,9 @@ mod script;
 #[cfg(test)]
 mod toy;
 
-pub use campaign::{Campaign, Tally, campaign};
+pub use campaign::{Campaign, Tally, Trouble, campaign};
 pub use model::{Fate, Model};
-pub use script::{Failure, Run, run};
+pub use script::{Failure, Outcome, Run, run};
 
 use std::future::Future;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! One run: lives of drawn steps, a power cut, recoveries, and the judgement after each.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use helios::host::{Host, Task};
 
 use super::model::day_of;
 use super::{Answer, Model, ROOT, Sent, Subject};
-use crate::{Ended, FaultPlan, Rng, Storage, World};
+use crate::{DiskFault, Ended, FaultPlan, Rng, Storage, World};
 
 /// Lives in a workload before the power cut is due in the last one at the latest.
 const LIVES: u64 = 3;
@@ -33,6 +34,8 @@ pub struct Run<S> {
     pub seed: u64,
     /// The disk call, counted over all lives, at which the power goes off; `None` for never.
     pub cut: Option<u64>,
+    /// Disk calls, counted over all lives, that fail.
+    pub fault: Option<(Range<u64>, DiskFault)>,
     /// What the subject is started with.
     pub settings: S,
     /// Whether to keep a line per disk call of the life that failed.
@@ -78,8 +81,7 @@ pub fn run<S: Subject>(run: &Run<S::Settings>) -> Result<Outcome, Failure> {
     };
     let mut was_cut = false;
     for life in 0..LIVES {
-        let plan = run.cut.map_or_else(FaultPlan::none, |cut| FaultPlan::cut_at(cut - machine.calls));
-        was_cut = machine.live(plan, Script::draw(run.seed, life))?;
+        was_cut = machine.live(run.plan_after(machine.calls), Script::draw(run.seed, life))?;
         if was_cut {
             break;
         }
@@ -88,6 +90,18 @@ pub fn run<S: Subject>(run: &Run<S::Settings>) -> Result<Outcome, Failure> {
     machine.recover(was_cut)?;
     let acknowledged = machine.model.lock().expect("no judgement panics").acknowledged();
     Ok(Outcome { calls, was_cut, acknowledged, digest })
+}
+
+impl<S> Run<S> {
+    /// What goes wrong in a life before which there were so many calls.
+    fn plan_after(&self, calls: u64) -> FaultPlan {
+        let faults = self
+            .fault
+            .iter()
+            .map(|(range, fault)| (range.start.saturating_sub(calls).max(1)..range.end.saturating_sub(calls), *fault));
+        let cut_at = self.cut.and_then(|cut| cut.checked_sub(calls));
+        FaultPlan { cut_at, faults: faults.collect(), trace: self.trace }
+    }
 }
 
 /// What happens in one life.
@@ -177,13 +191,15 @@ impl<S: Subject> Machine<'_, S> {
     fn live(&mut self, plan: FaultPlan, script: Script) -> Result<bool, Failure> {
         self.lives += 1;
         let world = World::new(Rng::labelled(self.run.seed, "world").next_u64() ^ self.lives);
+        let faulty = plan.faults.iter().any(|(calls, _)| !calls.is_empty());
         let plan = FaultPlan { trace: self.run.trace, ..plan };
         let disk = world.mount(std::mem::take(&mut self.storage), plan);
         let host = world.host(&disk);
         let wall_start_ns = host.clock.wall().0;
         world.jump_wall(self.wall_ahead_ns);
         let ended = {
-            let life = Life::<S> { world: &world, host: &host, settings: &self.run.settings, model: &self.model };
+            let life =
+                Life::<S> { world: &world, host: &host, settings: &self.run.settings, model: &self.model, faulty };
             world.run(life.run(&script, &mut self.lines))
         };
         let panicked = world.panicked_tasks();
@@ -210,7 +226,7 @@ impl<S: Subject> Machine<'_, S> {
     /// it work, and looks once more after a restart.
     fn recover(&mut self, was_cut: bool) -> Result<(), Failure> {
         let mut rng = Rng::labelled(self.run.seed ^ self.run.cut.unwrap_or(0).rotate_left(32), "fate");
-        if was_cut {
+        if was_cut || self.run.fault.is_some() {
             self.lose_power(&mut rng);
             for _ in 0..RECUTS_MAX {
                 if rng.percent(60) {
@@ -258,21 +274,39 @@ struct Life<'w, S: Subject> {
     host: &'w Host,
     settings: &'w S::Settings,
     model: &'w Arc<Mutex<Model>>,
+    /// Calls fail in this life: it may refuse to do things. What it shows must be right all the same.
+    faulty: bool,
 }
 
 impl<S: Subject> Life<'_, S> {
     async fn run(&self, script: &Script, lines: &mut Rng) -> Result<(), String> {
-        let subject = S::start(self.host, Path::new(ROOT), self.settings).await;
-        let subject = Arc::new(subject.map_err(|error| format!("does not start: {error}"))?);
-        search(&*subject, self.model).await?;
+        let subject = match S::start(self.host, Path::new(ROOT), self.settings).await {
+            Ok(subject) => Arc::new(subject),
+            Err(error) => return self.tolerate(Err(format!("does not start: {error}"))),
+        };
+        self.search(&subject).await?;
         for step in &script.steps {
             self.step(&subject, *step, lines).await?;
-            search(&*subject, self.model).await?;
+            self.search(&subject).await?;
         }
         if script.end == End::Stopped {
-            subject.stop().await.map_err(|error| format!("does not stop: {error}"))?;
+            self.tolerate(subject.stop().await.map_err(|error| format!("does not stop: {error}")))?;
         }
         Ok(())
+    }
+
+    /// What fails while calls fail is no failure of the run.
+    fn tolerate(&self, result: Result<(), String>) -> Result<(), String> {
+        if self.faulty { Ok(()) } else { result }
+    }
+
+    /// A search for everything, and its judgement.
+    async fn search(&self, subject: &Arc<S>) -> Result<(), String> {
+        let expected = lock(self.model).expectation();
+        match subject.events().await {
+            Ok(found) => lock(self.model).judge(&expected, &found),
+            Err(error) => self.tolerate(Err(format!("search: {error}"))),
+        }
     }
 
     async fn step(&self, subject: &Arc<S>, step: Step, lines: &mut Rng) -> Result<(), String> {
@@ -284,7 +318,7 @@ impl<S: Subject> Life<'_, S> {
                     .collect();
                 for _ in 0..searches {
                     self.host.clock.sleep(Duration::from_micros(lines.in_range(0..2_000))).await;
-                    search(&**subject, self.model).await?;
+                    self.search(subject).await?;
                 }
                 for client in clients {
                     // A client fails with the whole run: by a panic that names what is wrong.
@@ -292,8 +326,8 @@ impl<S: Subject> Life<'_, S> {
                 }
                 Ok(())
             }
-            Step::Flush => subject.flush().await.map_err(|error| format!("flush: {error}")),
-            Step::Compact => subject.compact().await.map_err(|error| format!("compact: {error}")),
+            Step::Flush => self.tolerate(subject.flush().await.map_err(|error| format!("flush: {error}"))),
+            Step::Compact => self.tolerate(subject.compact().await.map_err(|error| format!("compact: {error}"))),
             Step::Retain { days } => self.retain(subject, days).await,
             Step::Pause { ms } => {
                 self.host.clock.sleep(Duration::from_millis(ms)).await;
@@ -334,17 +368,12 @@ impl<S: Subject> Life<'_, S> {
         self.world.jump_wall(i64::from(days) * DAY_NS);
         let first_day = day_of(self.host.clock.wall().0) - 1;
         lock(self.model).retention_begins(first_day);
-        subject.retain(first_day).await.map_err(|error| format!("retain: {error}"))?;
-        lock(self.model).retention_done(first_day);
+        match subject.retain(first_day).await {
+            Ok(()) => lock(self.model).retention_done(first_day),
+            Err(error) => self.tolerate(Err(format!("retain: {error}")))?,
+        }
         Ok(())
     }
-}
-
-/// A search for everything, and its judgement.
-async fn search<S: Subject>(subject: &S, model: &Mutex<Model>) -> Result<(), String> {
-    let expected = lock(model).expectation();
-    let found = subject.events().await.map_err(|error| format!("search: {error}"))?;
-    lock(model).judge(&expected, &found)
 }
 
 fn lock(model: &Mutex<Model>) -> MutexGuard<'_, Model> {

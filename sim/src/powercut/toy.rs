@@ -8,7 +8,8 @@ use helios::event::{EventId, Origin, Sequence};
 use helios::host::{DiskFile, Host};
 
 use super::model::day_of;
-use super::{Answer, Campaign, Found, Sent, Subject, Tally, campaign};
+use super::{Answer, Campaign, Found, Sent, Subject, Tally, Trouble, campaign};
+use crate::DiskFault;
 
 /// One log file per life; a record is a line of JSON with a check digit.
 struct Toy {
@@ -16,9 +17,15 @@ struct Toy {
     root: PathBuf,
     origin: Origin,
     log: Arc<dyn DiskFile>,
-    /// What is durable, and the next sequence.
-    state: tokio::sync::Mutex<(Vec<Found>, u64)>,
+    /// What is durable, and the last sequence; `None` once a call has failed: nothing is written any more.
+    state: tokio::sync::Mutex<State>,
     bug: Bug,
+}
+
+struct State {
+    events: Vec<Found>,
+    sequence: u64,
+    failed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +36,7 @@ enum Bug {
     NoRootSync,
     OriginUsedAgain,
     NoCheck,
+    SyncAgainAfterFailure,
 }
 
 impl Subject for Toy {
@@ -40,22 +48,31 @@ impl Subject for Toy {
 
     async fn ingest(&self, batch: &[Sent]) -> Answer {
         let mut state = self.state.lock().await;
-        let mut ids = Vec::new();
+        if state.failed && self.bug != Bug::SyncAgainAfterFailure {
+            return Answer::Refused;
+        }
+        let (mut ids, mut events) = (Vec::new(), Vec::new());
         for Sent { index, time_ns, raw } in batch {
-            state.1 += 1;
-            let id = EventId { origin: self.origin, sequence: Sequence(state.1) };
+            state.sequence += 1;
+            let id = EventId { origin: self.origin, sequence: Sequence(state.sequence) };
             let body = format!("{id} {index} {time_ns} {raw}");
             let record = format!("{:016x} {body}\n", crate::rng::hash(body.as_bytes()));
             if self.log.append(Bytes::from(record)).await.is_err() {
+                state.failed = true;
                 return Answer::Unknown;
             }
             let index = (*index).to_owned();
-            state.0.push(Found { id, index, day: day_of(*time_ns), time_ns: *time_ns, raw: raw.clone().into() });
+            events.push(Found { id, index, day: day_of(*time_ns), time_ns: *time_ns, raw: raw.clone().into() });
             ids.push(Some(id));
         }
         if self.bug != Bug::AckBeforeSync && self.log.sync().await.is_err() {
-            return Answer::Unknown;
+            state.failed = true;
+            let again = self.bug == Bug::SyncAgainAfterFailure && self.log.sync().await.is_ok();
+            if !again {
+                return Answer::Unknown;
+            }
         }
+        state.events.extend(events);
         Answer::Acknowledged(ids)
     }
 
@@ -78,12 +95,12 @@ impl Subject for Toy {
             self.host.disk.sync_dir(&self.root).await
         };
         noted.await.map_err(|error| error.to_string())?;
-        self.state.lock().await.0.retain(|event| event.day >= first_day);
+        self.state.lock().await.events.retain(|event| event.day >= first_day);
         Ok(())
     }
 
     async fn events(&self) -> Result<Vec<Found>, String> {
-        Ok(self.state.lock().await.0.clone())
+        Ok(self.state.lock().await.events.clone())
     }
 
     async fn stop(&self) -> Result<(), String> {
@@ -123,7 +140,7 @@ impl Toy {
         if bug != Bug::NoFolderSync {
             host.disk.sync_dir(root).await?;
         }
-        let state = tokio::sync::Mutex::new((events, 0));
+        let state = tokio::sync::Mutex::new(State { events, sequence: 0, failed: false });
         Ok(Self { host: host.clone(), root: root.to_owned(), origin, log, state, bug })
     }
 }
@@ -140,23 +157,39 @@ fn parse(record: &[u8], bug: Bug) -> Option<Found> {
     Some(Found { id, index, day: day_of(time_ns), time_ns, raw: parts.next()?.as_bytes().to_vec() })
 }
 
-fn tally(bug: Bug) -> Tally {
-    campaign::<Toy>(&Campaign { first_seed: 1, runs_min: 2_000, threads: 1, settings: |_| bug })
+fn tally(trouble: Trouble, bug: Bug) -> Tally {
+    campaign::<Toy>(&Campaign { first_seed: 1, runs_min: 2_000, trouble, threads: 1, settings: |_| bug })
 }
 
 #[test]
 fn a_right_subject_passes_every_cut() {
-    let tally = tally(Bug::None);
+    let tally = tally(Trouble::PowerCut, Bug::None);
     assert_eq!(tally.failures, []);
-    assert_eq!((tally.cut, tally.runs), (tally.calls, tally.calls + tally.seeds));
+    assert_eq!((tally.hit, tally.runs), (tally.calls, tally.calls + tally.seeds));
     assert!(tally.acknowledged > tally.runs, "{tally:?}");
 }
 
 #[test]
+fn a_right_subject_passes_every_failed_call() {
+    for fault in [DiskFault::Io, DiskFault::NoSpace] {
+        let tally = tally(Trouble::Fault(fault), Bug::None);
+        assert_eq!(tally.failures, []);
+        assert_eq!(tally.hit, tally.calls);
+    }
+}
+
+#[test]
 fn each_known_bug_is_found() {
-    let bugs = [Bug::AckBeforeSync, Bug::NoFolderSync, Bug::NoRootSync, Bug::OriginUsedAgain, Bug::NoCheck];
-    for bug in bugs {
-        let tally = tally(bug);
+    let cut = Trouble::PowerCut;
+    for (bug, trouble) in [
+        (Bug::AckBeforeSync, cut),
+        (Bug::NoFolderSync, cut),
+        (Bug::NoRootSync, cut),
+        (Bug::OriginUsedAgain, cut),
+        (Bug::NoCheck, cut),
+        (Bug::SyncAgainAfterFailure, Trouble::Fault(DiskFault::Io)),
+    ] {
+        let tally = tally(trouble, bug);
         assert!(!tally.failures.is_empty(), "{bug:?} passed {} runs", tally.runs);
     }
 }

@@ -186,6 +186,10 @@ impl Parser<'_> {
         self.lexer.skip_blanks();
         let start = self.lexer.at();
         let function = self.aggregate_function()?;
+        if self.reduced && matches!(function, Function::Earliest | Function::Latest) {
+            let error = self.lexer.error(start..self.lexer.at(), "the rows of a table have no event time");
+            return Err(error.hint("use `first` or `last`: they follow the rows' order"));
+        }
         let field = self.aggregate_field(&function, start)?;
         let condition = if self.word("if") { Some(self.scalar()?) } else { None };
         let written = self.lexer.since(start).trim_end().to_owned();

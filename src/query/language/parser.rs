@@ -487,7 +487,8 @@ impl<'q> Parser<'q> {
         })
     }
 
-    fn hint(&mut self, range: Range<usize>, message: String) {
+    /// Notes what is probably not meant so.
+    pub(crate) fn hint(&mut self, range: Range<usize>, message: String) {
         let (column, length) = columns(self.lexer.whole(), range);
         self.hints.push(Hint { column, length, message });
     }

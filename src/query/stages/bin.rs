@@ -1,4 +1,8 @@
 //! `bin <field> span=<width> [as <name>]`: numbers or times rounded down to buckets.
+//!
+//! Each value is rounded down to a multiple of the width: a number of 0, a time of the epoch. A width
+//! of time takes times and what reads as one, a number takes what reads as a number; any other value
+//! is left out.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! `dedup [<count>] <field>, …`: the first rows of each combination of values.
+//!
+//! Two rows are alike if each field has the same values in the same order, as sent; no value at all
+//! is alike as well.
 
 use std::fmt;
 

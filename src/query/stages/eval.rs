@@ -1,4 +1,6 @@
 //! `eval <field> = <expression>, …`: computed fields.
+//!
+//! Replaces all values of the field; null takes them away. In a table a new column is the last one.
 
 use std::fmt;
 

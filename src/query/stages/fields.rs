@@ -1,4 +1,8 @@
 //! `fields [-] <name or pattern>, …`: which fields stay.
+//!
+//! On events only body fields come and go: the hit's own members stay. On a table the named columns
+//! come in the order of their names here, those of one pattern in the table's; names that are not
+//! there are left out.
 
 use std::fmt;
 

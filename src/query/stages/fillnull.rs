@@ -1,4 +1,6 @@
 //! `fillnull [value=<text>] [<field>, …]`: a value where there is none.
+//!
+//! The value is a number if it reads as one. A column that a table lacks is added.
 
 use std::fmt;
 

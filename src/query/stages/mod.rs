@@ -1,4 +1,9 @@
 //! The stages of a pipeline: one file each. A new stage is one file and one line in the list below.
+//!
+//! Up to the first reducing stage rows are events: the hit's own members, and body fields with their
+//! values in order, found by folded name. After it rows are a table's: each column has one cell, found
+//! by its name as typed, folded; a list in a cell counts as several values. What each stage does with
+//! several values, or none, is said in its file.
 
 use std::fmt;
 

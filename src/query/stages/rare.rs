@@ -1,4 +1,6 @@
 //! `rare [<count>] <field>`: the least frequent values.
+//!
+//! As `top`, count ascending.
 
 use std::fmt;
 

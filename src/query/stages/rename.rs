@@ -1,4 +1,7 @@
 //! `rename <field> as <name>, …`: other names.
+//!
+//! The new name's own values, if it had any, give way. A column keeps its place. A member of the hit
+//! stays and is copied. A field that is not there changes nothing.
 
 use std::fmt;
 

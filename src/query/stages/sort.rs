@@ -1,4 +1,7 @@
 //! `sort [-]<field>, …`: another order, stable.
+//!
+//! By `value::sort_order`: numbers (and texts that read as numbers), times, texts, and what has no
+//! value last, whichever the direction. Of several values the first counts.
 
 use std::fmt;
 
@@ -45,6 +48,21 @@ impl fmt::Display for Sort {
     }
 }
 
+impl Sort {
+    /// Reads the request parameter `sort`: what follows the stage's name, `-f,g`.
+    ///
+    /// # Errors
+    /// It is no list of fields.
+    pub fn from_parameter(text: &str) -> Result<Self, ParseError> {
+        let mut parser = Parser::new(text)?;
+        let sort = Self::parse(&mut parser)?;
+        if !parser.at_stage_end() || parser.lexer.peek().is_some() {
+            return Err(parser.lexer.error_here("a comma and another field, or nothing, is expected here"));
+        }
+        Ok(sort)
+    }
+}
+
 impl SortKey {
     fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
         let mut descending = parser.mark("-");
@@ -64,5 +82,19 @@ impl SortKey {
 impl fmt::Display for SortKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.descending { "-" } else { "" }, Name(self.field.typed()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_15_the_parameter_is_written_like_the_stage() {
+        assert_eq!(Sort::from_parameter("-f,g").unwrap().to_string(), "sort -f, g");
+        assert_eq!(Sort::from_parameter("timestamp").unwrap().to_string(), "sort timestamp");
+        for wrong in ["", "-", "a b", "a,", "a | head"] {
+            assert!(Sort::from_parameter(wrong).is_err(), "{wrong}");
+        }
     }
 }

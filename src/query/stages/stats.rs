@@ -1,4 +1,15 @@
 //! `stats <aggregates> [by <fields>]`: one row for each group.
+//!
+//! - Groups (rule 12): an event is in one group for each combination of distinct values of the `by`
+//!   fields; where it has none, the value is null. Values are told apart as sent.
+//! - A group's aggregate sees all values that its field has in the group's rows. Without `by` there
+//!   is one row, also over nothing; with `by` none over nothing.
+//! - Columns: the `by` fields as typed, then the aggregates by name (rule 14).
+//! - Order: first aggregate descending (null last), then the `by` values ascending.
+//! - `earliest`, `latest`: the first value of the earliest or latest event (by time, origin, sequence)
+//!   that has one. `first`, `last`: of all values in the pipeline's order. `mode`: as sent; of several
+//!   the first in the order of `sort`.
+//! - `rate`: without a start of the searched range null; without an end up to now.
 
 use std::fmt;
 

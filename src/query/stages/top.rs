@@ -1,4 +1,8 @@
 //! `top [<count>] <field>`: the most frequent values.
+//!
+//! An event counts once for each distinct value as sent, or for null (rule 12). Columns: the field as
+//! typed, `count`, `percent` (of all events that came in, 4 digits after the point, halves up). Order:
+//! count descending, then value ascending.
 
 use std::fmt;
 

@@ -367,6 +367,7 @@ fn rule_9_an_unquoted_time_or_address_parses_and_the_hint_says_quote_it() {
     let parsed = parse_with_hints("http://x/y").unwrap();
     assert!(parsed.hints[0].message.ends_with("quote it: \"http://x/y\""), "{}", parsed.hints[0].message);
     assert_eq!(parse_with_hints("level:error").unwrap().hints, Vec::new());
+    assert_eq!(parse_with_hints("* | where a == null").unwrap().hints.len(), 1);
 }
 
 #[test]

@@ -66,6 +66,10 @@ impl Parser<'_> {
         if operator == BinaryOp::Matches {
             self.check_literal_regex(&right, right_start)?;
         }
+        if matches!(right, ScalarExpr::Literal(Value::Null)) {
+            let message = format!("`{mark} null` is never true: write `isnull(…)` or `not isnull(…)`");
+            self.hint(start..self.lexer.at(), message);
+        }
         let here = self.lexer.at();
         if COMPARISONS.into_iter().any(|(mark, _)| self.mark(mark)) {
             let range = here..self.lexer.at();

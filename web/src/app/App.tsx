@@ -1,0 +1,32 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api } from "../api/client";
+import { SearchPage } from "../search/SearchPage";
+import { ValueActionsProvider } from "../search/values";
+import { sumIndexes, useSession } from "../state/session";
+import { Toasts } from "../ui/toast";
+import { Welcome } from "../welcome/Welcome";
+import css from "./App.module.css";
+
+/** The search, or on a server without events how to send the first one. */
+export function App() {
+  const { view, setView, rerun } = useSession();
+  const [welcomed, setWelcomed] = useState(false);
+  const indexes = useQuery({ queryKey: ["indexes", view.env, "first"], queryFn: ({ signal }) => api.indexes(view.env, signal) });
+  const empty = indexes.data !== undefined && sumIndexes(indexes.data.indexes).events === 0;
+  // An address that asks for something is answered, even on an empty server.
+  const asked = view.query !== "" || view.event !== "" || view.live;
+  const start = () => {
+    setWelcomed(true);
+    setView({ range: { start: "all", end: "now" } });
+    rerun();
+  };
+  return (
+    <ValueActionsProvider>
+      <div className={css.app}>
+        {empty && !welcomed && !asked ? <Welcome env={view.env} onArrived={start} /> : indexes.isPending ? null : <SearchPage />}
+      </div>
+      <Toasts />
+    </ValueActionsProvider>
+  );
+}

@@ -1,0 +1,78 @@
+import { useQuery } from "@tanstack/react-query";
+import { type Ref, useState } from "react";
+import { api } from "../api/client";
+import type { DiscoveredField, ErrorBody } from "../api/types";
+import { HistoryPopover } from "../query/HistoryPopover";
+import { QueryBar, type QueryBarHandle } from "../query/QueryBar";
+import { runParams, useSession } from "../state/session";
+import { describe } from "../time/range";
+import { TimePicker } from "../time/TimePicker";
+import { Button } from "../ui/Button";
+import { Menu } from "../ui/Menu";
+import { type Anchor, anchorOf } from "../ui/Popover";
+import { contrastChoice, setContrast, setTheme, themeChoice } from "../ui/theme";
+import { ScopeButton } from "./ScopeButton";
+import css from "./TopBar.module.css";
+import type { Overlay } from "../search/SearchPage";
+
+interface Props {
+  error: ErrorBody | null;
+  running: boolean;
+  fields: DiscoveredField[];
+  overlay: Overlay;
+  setOverlay: (overlay: Overlay) => void;
+  onSubmit: (query: string) => void;
+  onLeave: () => void;
+  onCancel: () => void;
+  ref?: Ref<QueryBarHandle>;
+}
+
+/** Where, what and when: environment, query, time range; and the page's own menu. */
+export function TopBar({ error, running, fields, overlay, setOverlay, onSubmit, onLeave, ref }: Props) {
+  const { view, setView, run, rerun } = useSession();
+  const [timeButton, setTimeButton] = useState<HTMLElement | null>(null);
+  const [historyButton, setHistoryButton] = useState<HTMLElement | null>(null);
+  const [menu, setMenu] = useState<Anchor | null>(null);
+  const params = run ? runParams(run) : {};
+  const scope = { env: view.env, index: view.index, start: String(params.start ?? ""), end: String(params.end ?? ""), fields };
+  return (
+    <header className={css.bar}>
+      <span className={css.mark} title="HeliosLogs" aria-hidden="true">
+        <svg width="20" height="20" viewBox="0 0 16 16"><circle className={css.disc} cx="8" cy="8" r="7" /><path className={css.lines} d="M3.5 6h9M3.5 8.5h6M3.5 11h7.5" /></svg>
+      </span>
+      <ScopeButton />
+      <QueryBar {...(ref ? { ref } : {})} query={view.query} error={error} scope={scope} onRun={onSubmit} onLeave={onLeave} />
+      <span ref={setHistoryButton}>
+        <Button icon="history" aria-label="Query history" title="Query history" aria-haspopup="dialog" aria-expanded={overlay === "history"} onClick={() => setOverlay("history")} />
+      </span>
+      <span ref={setTimeButton}>
+        <Button icon="clock" aria-haspopup="dialog" aria-expanded={overlay === "time"} onClick={() => setOverlay("time")} title="Time range  t" disabled={view.live} data-testid="time">
+          <span className={css.time}>{view.live ? "Live" : describe(view.range, view.zone)}</span>
+        </Button>
+      </span>
+      <Button look="primary" onClick={() => (view.live ? setView({ live: false }) : rerun())} disabled={running} title="Search  Enter">Search</Button>
+      <Button aria-pressed={view.live} onClick={() => setView({ live: !view.live })} title="Live tail  l">Live</Button>
+      <Button look="quiet" icon="more" aria-label="Page menu" aria-haspopup="menu" aria-expanded={menu !== null} onClick={(e) => setMenu(anchorOf(e.currentTarget))} />
+      {overlay === "time" && timeButton && (
+        <TimePicker anchor={anchorOf(timeButton)} range={view.range} zone={view.zone} onPick={(range) => setView({ range, live: false })} onZone={(zone) => setView({ zone }, true)} onClose={() => setOverlay(null)} />
+      )}
+      {overlay === "history" && historyButton && <HistoryPopover anchor={anchorOf(historyButton)} onPick={onSubmit} onClose={() => setOverlay(null)} />}
+      {menu && (
+        <Menu anchor={menu} label="Page menu" align="right" onClose={() => setMenu(null)} items={[
+          { label: "Commands", hint: "Ctrl K", run: () => setOverlay("palette") },
+          { label: "Keys and syntax", hint: "?", run: () => setOverlay("help") },
+          { label: "Theme: as the system", checked: themeChoice() === "system", run: () => setTheme("system") },
+          { label: "Theme: light", checked: themeChoice() === "light", run: () => setTheme("light") },
+          { label: "Theme: dark", checked: themeChoice() === "dark", run: () => setTheme("dark") },
+          { label: "High contrast", checked: contrastChoice() === "more", run: () => setContrast(contrastChoice() === "more" ? "system" : "more") },
+          { label: `Times in ${view.zone === "utc" ? "local time" : "UTC"}`, run: () => setView({ zone: view.zone === "utc" ? "local" : "utc" }, true) },
+        ]} />
+      )}
+    </header>
+  );
+}
+
+export function useEnvs(): string[] {
+  const envs = useQuery({ queryKey: ["envs"], queryFn: ({ signal }) => api.envs(signal) });
+  return envs.data?.envs.map((e) => e.name) ?? [];
+}

@@ -1,0 +1,215 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useCallback, useMemo, useRef, useState } from "react";
+import { api } from "../api/client";
+import type { Hit } from "../api/types";
+import { TopBar } from "../app/TopBar";
+import { useKeys } from "../app/keys";
+import { Details } from "../details/Details";
+import { ExportDialog } from "../export/ExportDialog";
+import { FieldPanel } from "../fields/FieldPanel";
+import { Bars, Histogram } from "../histogram/Histogram";
+import histogramCss from "../histogram/Histogram.module.css";
+import { toBars } from "../histogram/buckets";
+import { Help } from "../palette/Help";
+import { Palette } from "../palette/Palette";
+import { commandsOf } from "../palette/commands";
+import { eventsPart } from "../query/edit";
+import type { QueryBarHandle } from "../query/QueryBar";
+import { isBoolean, isStrings, useStored } from "../state/stored";
+import { runParams, useSession } from "../state/session";
+import { writeView } from "../state/url";
+import { TableResult } from "../stages/TableResult";
+import { TailLine } from "../tail/TailLine";
+import { RATE_SECONDS, rateBuckets, useTail } from "../tail/useTail";
+import { absolute, shifted, type Window } from "../time/range";
+import { Button } from "../ui/Button";
+import { copyText, toast } from "../ui/toast";
+import { showCount } from "../ui/numbers";
+import { Empty } from "./Empty";
+import { EventList, type EventListHandle } from "./EventList";
+import { isError, LEVEL_FIELDS } from "./event";
+import css from "./SearchPage.module.css";
+import { StatusLine } from "./StatusLine";
+import { LOADED_HITS_MAX, useSearch } from "./useSearch";
+
+export type Overlay = "help" | "palette" | "export" | "time" | "history" | null;
+
+const NO_NAMES: string[] = [];
+
+/** Query bar, histogram, fields, events and details: everything that shows one search. */
+export function SearchPage() {
+  const { view, setView, run, rerun } = useSession();
+  const { live } = view;
+  const search = useSearch(run, !live);
+  const tail = useTail(view.query, view.env, view.index, live);
+  const [overlay, setOverlay] = useState<Overlay>(null);
+  const [showFields, setShowFields] = useStored("show.fields", true, isBoolean);
+  const [showHistogram, setShowHistogram] = useStored("show.histogram", true, isBoolean);
+  const [pinned] = useStored("pinned", NO_NAMES, isStrings);
+  const [cursor, setCursor] = useState<string | null>(view.event || null);
+  const bar = useRef<QueryBarHandle>(null);
+  const list = useRef<EventListHandle>(null);
+
+  const settled = !live && search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query";
+  const fields = useQuery({
+    queryKey: ["fields", run?.number],
+    enabled: settled && run?.window !== null && run !== null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => api.discover({ ...runParams(run as NonNullable<typeof run>), q: eventsPart(run?.query ?? ""), top: 10 }, signal),
+  });
+  const known = fields.data?.fields ?? [];
+  const levelField = useMemo(() => findLevelField(known.map((f) => f.name)), [known]);
+  const preferred = useMemo(() => [...pinned, ...known.filter((f) => f.interesting).map((f) => f.name)], [pinned, known]);
+
+  const hits = live ? tail.hits : search.hits;
+  const selected = view.event || cursor;
+  const at = selected === null ? -1 : hits.findIndex((h) => h.id === selected);
+
+  const open = useCallback((hit: Hit) => {
+    setCursor(hit.id);
+    setView({ event: hit.id });
+  }, [setView]);
+  const close = () => {
+    setView({ event: "" });
+    list.current?.focus();
+  };
+  const select = (to: number) => {
+    const hit = hits[Math.max(0, Math.min(hits.length - 1, to))];
+    if (!hit) return;
+    setCursor(hit.id);
+    if (view.event !== "") setView({ event: hit.id });
+  };
+  const step = (direction: -1 | 1) => select(at < 0 ? 0 : at + direction);
+  const stepError = (direction: -1 | 1) => {
+    for (let i = at + direction; i >= 0 && i < hits.length; i += direction) {
+      const hit = hits[i];
+      if (hit && isError(hit)) return select(i);
+    }
+    if (direction === 1 && search.canLoadMore) search.loadMore();
+    toast(`No ${direction === 1 ? "later" : "earlier"} error among the ${showCount(hits.length)} events loaded`);
+  };
+  const zoom = useCallback((window: Window) => setView({ range: absolute(window), live: false }), [setView]);
+  const shift = (steps: number) => {
+    if (run?.window) zoom(shifted(run.window, steps));
+  };
+  const share = () => {
+    const range = run?.window && !live ? absolute(run.window) : view.range;
+    void copyText(`${location.origin}${location.pathname}${writeView({ ...view, range })}`, live ? "a link to this live tail" : "a link with absolute times");
+  };
+  const submit = useCallback((query: string) => {
+    if (query === view.query) rerun();
+    setView({ query, event: "" });
+  }, [view.query, rerun, setView]);
+
+  useKeys({
+    "/": () => bar.current?.focus(),
+    j: () => step(1),
+    k: () => step(-1),
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Enter: () => {
+      const hit = hits[at];
+      if (hit) open(hit);
+    },
+    Escape: () => {
+      if (view.event !== "") close();
+      else if (search.status === "running") search.cancel();
+    },
+    n: () => stepError(1),
+    N: () => stepError(-1),
+    "[": () => shift(-1),
+    "]": () => shift(1),
+    t: () => setOverlay("time"),
+    l: () => setView({ live: !live }),
+    " ": live ? () => (tail.paused ? tail.resume() : tail.pause()) : undefined,
+    "?": () => setOverlay("help"),
+    "Mod-k": () => setOverlay("palette"),
+  });
+
+  const openHit = view.event === "" ? null : (hits[at] ?? null);
+  const error = live ? (tail.error?.code === "bad_query" ? tail.error : null) : search.run === run ? search.error : null;
+  const tools = (
+    <>
+      <Button look="quiet" small icon="panel" aria-label="Field panel" title="Field panel" aria-pressed={showFields} onClick={() => setShowFields(!showFields)} />
+      <Button look="quiet" small icon="chart" aria-label="Histogram" title="Histogram" aria-pressed={showHistogram} onClick={() => setShowHistogram(!showHistogram)} />
+      <Button look="quiet" small icon="link" onClick={share} title="Copies a link with absolute times">Share</Button>
+      <Button look="quiet" small icon="download" onClick={() => setOverlay("export")} disabled={live || !run}>Export</Button>
+    </>
+  );
+
+  return (
+    <main className={css.main}>
+      <h1 className="visually-hidden">HeliosLogs search</h1>
+      <TopBar ref={bar} error={error} running={search.status === "running" && !live} fields={known} overlay={overlay} setOverlay={setOverlay} onSubmit={submit} onLeave={() => list.current?.focus()} onCancel={search.cancel} />
+      {showHistogram && (live ? <RateBars tail={tail} /> : <Histogram run={run} zone={view.zone} levelField={levelField} onZoom={zoom} onBack={() => history.back()} onShift={shift} />)}
+      {live ? <TailLine tail={tail} onStop={() => setView({ live: false })}>{tools}</TailLine> : <StatusLine search={search}>{tools}</StatusLine>}
+      <div className={css.body}>
+        {showFields && <FieldPanel answer={fields} columns={view.columns} />}
+        <section className={css.results} aria-label="Results">
+          {live ? (
+            tail.hits.length === 0 ? (
+              <p className={css.waiting}>{tail.paused ? "Paused." : "Waiting for events that match…"}</p>
+            ) : (
+              <EventList ref={list} hits={tail.hits} columns={view.columns} preferred={preferred} zone={view.zone} sort="" selected={selected} label="Live events" total={null} growsAbove onSort={() => toast("A live tail is in order of arrival")} onOpen={open} />
+            )
+          ) : search.done?.table ? (
+            <TableResult key={run?.number} table={search.done.table} zone={view.zone} onZoom={zoom} />
+          ) : search.status === "failed" && hits.length === 0 ? (
+            <Failed message={search.error?.message ?? ""} hint={search.error?.hint} requestId={search.error?.request_id} onAgain={rerun} />
+          ) : search.status === "done" && hits.length === 0 && run ? (
+            <Empty key={run.number} run={run} />
+          ) : (
+            <EventList ref={list} key={search.run?.number} hits={hits} columns={view.columns} preferred={preferred} zone={view.zone} sort={view.sort} selected={selected} label="Events" total={search.done?.total ?? null}
+              onSort={(sort) => setView({ sort })} onOpen={open} onEnd={search.loadMore} footer={<End search={search} onExport={() => setOverlay("export")} />} />
+          )}
+        </section>
+        {view.event !== "" && (
+          <Details id={view.event} hit={openHit} position={at >= 0 ? `${showCount(at + 1)} of ${search.done?.total && !live ? showCount(Number(search.done.total)) : showCount(hits.length)}` : null} onStep={step} onClose={close} />
+        )}
+      </div>
+      {overlay === "help" && <Help onClose={() => setOverlay(null)} />}
+      {overlay === "palette" && (
+        <Palette onClose={() => setOverlay(null)} commands={commandsOf({ view, setView, share, setOverlay, rerun, toggleFields: () => setShowFields(!showFields), toggleHistogram: () => setShowHistogram(!showHistogram), fields: known.map((f) => f.name) })} />
+      )}
+      {overlay === "export" && run && <ExportDialog run={run} search={search} columns={view.columns} onClose={() => setOverlay(null)} />}
+    </main>
+  );
+}
+
+function findLevelField(names: string[]): string {
+  const lower = new Map(names.map((name) => [name.toLowerCase(), name]));
+  const found = LEVEL_FIELDS.find((field) => lower.has(field));
+  return (found !== undefined && lower.get(found)) || "level";
+}
+
+/** Matches a second, in the histogram's room. */
+function RateBars({ tail }: { tail: ReturnType<typeof useTail> }) {
+  const { view } = useSession();
+  const endMs = ((tail.seconds.at(-1)?.second ?? 0) + 1) * 1000;
+  const window = { startMs: endMs - RATE_SECONDS * 1000, endMs };
+  const none = useCallback(() => undefined, []);
+  return (
+    <section className={histogramCss.histogram} aria-label="Events a second">
+      {tail.seconds.length > 0 && <Bars bars={toBars(rateBuckets(tail))} window={window} stepMs={1000} zone={view.zone} stale={false} onZoom={none} onBack={none} />}
+    </section>
+  );
+}
+
+function End({ search, onExport }: { search: ReturnType<typeof useSearch>; onExport: () => void }) {
+  if (search.moreError !== null) return <p className={css.end}>More events could not be fetched: {search.moreError} <Button small onClick={search.loadMore}>Try again</Button></p>;
+  if (search.loadingMore) return <p className={css.end}>Fetching more…</p>;
+  if (search.hits.length >= LOADED_HITS_MAX) return <p className={css.end}>The page holds {showCount(LOADED_HITS_MAX)} events at most. Narrow the search, or <Button small onClick={onExport}>export all</Button>.</p>;
+  if (search.status === "done" && search.cursor === null && search.hits.length > 0) return <p className={css.end}>These are all {showCount(search.hits.length)} events.</p>;
+  return null;
+}
+
+function Failed({ message, hint, requestId, onAgain }: { message: string; hint: string | undefined; requestId: string | undefined; onAgain: () => void }) {
+  return (
+    <div className={css.failed}>
+      <h2>{message}</h2>
+      {hint && <p>{hint}</p>}
+      {requestId && <p className={css.muted}>Request {requestId}: the server's log says more under this id.</p>}
+      <p><Button small onClick={onAgain}>Search again</Button></p>
+    </div>
+  );
+}

@@ -1,0 +1,67 @@
+import { useEffect, useRef } from "react";
+import UPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import type { Zone } from "../time/instant";
+import type { Window } from "../time/range";
+import { useTheme } from "../ui/theme";
+import type { TimeChart } from "./shape";
+import css from "./Stages.module.css";
+
+const HEIGHT_PX = 220;
+const COLOURS = 8;
+
+interface Props {
+  chart: TimeChart;
+  zone: Zone;
+  onZoom: (window: Window) => void;
+}
+
+/** Series over time. A drag zooms the search, as in the histogram. */
+export default function Chart({ chart, zone, onZoom }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+  const theme = useTheme();
+  const zoom = useRef(onZoom);
+  useEffect(() => {
+    zoom.current = onZoom;
+  });
+  useEffect(() => {
+    const element = host.current;
+    if (!element) return;
+    const style = getComputedStyle(document.documentElement);
+    const token = (name: string) => style.getPropertyValue(name).trim();
+    const axis = { stroke: token("--muted"), grid: { stroke: token("--line"), width: 1 }, ticks: { stroke: token("--line"), width: 1 }, font: `11px ${token("--font-ui")}` };
+    const plot = new UPlot(
+      {
+        width: element.clientWidth,
+        height: HEIGHT_PX,
+        ...(zone === "utc" ? { tzDate: (seconds: number) => UPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC") } : {}),
+        cursor: { drag: { x: true, y: false, setScale: false } },
+        axes: [axis, { ...axis, size: 64 }],
+        scales: { y: { range: (_u, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.05] } },
+        series: [
+          {},
+          ...chart.series.map((s, at) => ({ label: s.name, stroke: token(`--series-${(at % COLOURS) + 1}`), width: 1.5, points: { show: chart.x.length < 60, size: 5 }, dash: at >= COLOURS ? [6, 4] : [] })),
+        ],
+        hooks: {
+          setSelect: [
+            (u) => {
+              const { left, width } = u.select;
+              if (width < 4) return;
+              const startMs = Math.round(u.posToVal(left, "x") * 1000);
+              zoom.current({ startMs, endMs: Math.max(startMs + 1, Math.round(u.posToVal(left + width, "x") * 1000)) });
+            },
+          ],
+        },
+      },
+      [chart.x, ...chart.series.map((s) => s.y)],
+      element,
+    );
+    const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT_PX }));
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      plot.destroy();
+    };
+  }, [chart, zone, theme]);
+  return <div ref={host} className={css.chart} role="img" aria-label={`Chart of ${chart.series.map((s) => s.name).join(", ")} over time; the table below has the figures`} data-testid="chart" />;
+}

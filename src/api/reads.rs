@@ -79,7 +79,8 @@ pub(super) async fn discover_fields(call: Call) -> Result<Response<Body>, ApiErr
         now: call.now,
     };
     let (context, _cancel) = call.query_context();
-    let mut answer = query::discover_fields(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
+    let mut answer =
+        query::discover_fields(&context, &call.app.snapshot(&context.access), &request).await.map_err(refuse)?;
     answer.warnings.extend(call.params.warnings);
     json(&answer)
 }

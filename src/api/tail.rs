@@ -31,7 +31,8 @@ pub(super) async fn tail(call: Call) -> Result<Response<Body>, ApiError> {
     };
     // The comment goes out at once, so that the reader knows that it is connected.
     let begin = stream::iter([Bytes::from_static(sse::HEARTBEAT)]);
-    let events = stream::unfold(follower, |mut follower| async { follower.next().await.map(|bytes| (bytes, follower)) });
+    let events =
+        stream::unfold(follower, |mut follower| async { follower.next().await.map(|bytes| (bytes, follower)) });
     Ok(sse::events(futures_util::StreamExt::chain(begin, events)))
 }
 

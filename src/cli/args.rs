@@ -19,6 +19,12 @@ pub struct Arguments {
 /// What `helios` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start a server
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ConfigArgs),
+    /// Make up lifelike events with a story in them, to have something to search
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
     /// Search events, on a server or straight on a data directory
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
@@ -31,6 +37,9 @@ pub enum Command {
     /// Write all matches to standard output or a file, without a cap
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Check a data directory offline: every chain, every checksum, the log
+    #[command(after_help = "Example:\n  helios verify --data-dir ./data")]
+    Verify(VerifyArgs),
     /// Show every setting, its value and where it comes from
     #[command(after_help = "Example:\n  HELIOS_PORT=7400 helios settings --config helios.toml")]
     Settings(SettingsArgs),
@@ -184,6 +193,40 @@ pub struct ExportArgs {
     pub output: Option<PathBuf>,
 }
 
+/// `helios demo`
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub server: ServerArgs,
+    /// The index that the events go to
+    #[arg(long, default_value = "demo")]
+    pub index: String,
+    /// About how many bytes of events
+    #[arg(long, default_value_t = 8 << 20)]
+    pub bytes: u64,
+    /// Another seed tells the story with other numbers
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write a set to this new file instead of sending it
+    #[arg(long, requires = "expect")]
+    pub out: Option<PathBuf>,
+    /// Write the exact answers to the benchmark's queries to this new file
+    #[arg(long, requires = "out")]
+    pub expect: Option<PathBuf>,
+    /// Last day of a set that is written (2026-01-31); today without it
+    #[arg(long, requires = "out")]
+    pub day: Option<String>,
+}
+
+/// `helios verify`
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The data directory; no server may be using it
+    #[arg(long, default_value = "./data")]
+    pub data_dir: PathBuf,
+}
+
 /// `helios settings`
 #[derive(Args, Debug)]
 pub struct SettingsArgs {
@@ -226,6 +269,20 @@ Exit codes:
   2  the command line is wrong
   3  no server answers, or the connection broke
   4  done in part: some lines were refused, or something is damaged";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  helios serve                                   on http://127.0.0.1:7300, data in ./data
+  helios serve --data-dir /var/lib/helios --port 7400
+  HELIOS_RETENTION_DEFAULT_DAYS=30 helios serve --config helios.toml
+
+Each flag has a variable (HELIOS_...) and a key in the file; a flag wins over a variable, a variable over the file.
+SIGTERM and Ctrl-C let running requests end and flush everything.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  helios demo                                    send six hours of a small shop to the server
+  helios demo --bytes 1000000000 --seed 7 --out set.ndjson --expect answers.json";
 
 const SEARCH_EXAMPLES: &str = "\
 Examples:

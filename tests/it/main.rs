@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod fuzz;
+mod engine;
 mod http_server;
+mod oracle;
 mod server;
 mod tidy;

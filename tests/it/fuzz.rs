@@ -30,16 +30,16 @@ fn the_query_parser_takes_any_bytes() {
 
 #[test]
 fn a_target_that_fails_is_noticed_and_its_bytes_are_kept() {
-    let failing = panic::catch_unwind(|| {
-        mutate("query", 2_000, |bytes| assert!(!bytes.contains(&0xff), "found")).unwrap_err()
-    });
+    let failing =
+        panic::catch_unwind(|| mutate("query", 2_000, |bytes| assert!(!bytes.contains(&0xff), "found")).unwrap_err());
     let (run, bytes) = failing.expect("a target's panic is caught");
     assert!(run < 2_000 && bytes.contains(&0xff));
 }
 
 /// Throws the corpus itself and its mutations at a target; on a failure, says where the bytes are.
 fn throw(name: &str, target: impl Fn(&[u8])) {
-    let runs = std::env::var("HELIOS_FUZZ_RUNS").map_or(RUNS, |runs| runs.parse().expect("HELIOS_FUZZ_RUNS is a number"));
+    let runs =
+        std::env::var("HELIOS_FUZZ_RUNS").map_or(RUNS, |runs| runs.parse().expect("HELIOS_FUZZ_RUNS is a number"));
     if let Err((run, bytes)) = mutate(name, runs, target) {
         let kept = std::env::temp_dir().join(format!("helios-fuzz-{name}-{run}"));
         fs::write(&kept, &bytes).expect("the folder for temporary files can be written");
@@ -126,4 +126,5 @@ const RUNS: u64 = 400;
 /// Inputs grow by repeats; beyond this they only cost time.
 const INPUT_BYTES_MAX: usize = 1 << 16;
 const HOSTILE_BYTES: &[u8] = b"\x00\x01\x7f\x80\xff\"\\{}[]:,\r\n\t ()|*?/=<>-eE.u0\xc3\xed\xf0";
-const HOSTILE_NUMBERS: &[u64] = &[0, 1, 0x7f, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 40, i64::MAX as u64, u64::MAX];
+const HOSTILE_NUMBERS: &[u64] =
+    &[0, 1, 0x7f, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 40, i64::MAX as u64, u64::MAX];

@@ -6,6 +6,7 @@
 
 mod engine;
 mod fuzz;
+mod http_ingest;
 mod http_server;
 mod oracle;
 mod server;

@@ -94,6 +94,10 @@ export function SearchPage() {
     setView({ query, event: "" });
   }, [view.query, rerun, setView]);
 
+  useEffect(() => {
+    document.title = view.query === "" ? "HeliosLogs" : `${view.query.slice(0, 80)} · HeliosLogs`;
+  }, [view.query]);
+
   useKeys({
     "/": () => bar.current?.focus(),
     j: () => step(1),

@@ -101,7 +101,7 @@ function useRun(view: View, asked: number): Run | null {
     if (start === "all") wholeTime(env, now, stop.signal).then(settle);
     else settle(resolve({ start, end }, now, zone));
     return () => stop.abort();
-    // oxlint-disable-next-line -- `zone` is in `zoneMatters`
+    // `zone` is in `zoneMatters`: another zone alone is no other search.
   }, [query, env, index, sort, start, end, zoneMatters, asked]);
   return run;
 }

@@ -31,6 +31,9 @@ pub enum Command {
     /// Write all matches to standard output or a file, without a cap
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Make up the logs of a small shop, with a story to be found in them
+    #[command(after_help = super::demo::EXAMPLES)]
+    Demo(super::demo::DemoArgs),
     /// Show every setting, its value and where it comes from
     #[command(after_help = "Example:\n  HELIOS_PORT=7400 helios settings --config helios.toml")]
     Settings(SettingsArgs),

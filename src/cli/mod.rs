@@ -8,7 +8,7 @@
 
 mod args;
 pub mod client;
-mod demo;
+pub mod demo;
 mod export;
 mod ingest;
 mod lines;
@@ -35,6 +35,7 @@ pub async fn run(command: Command, host: Host) -> ExitCode {
         Command::Tail(args) => tail::run(host, args).await,
         Command::Ingest(args) => ingest::run(host, args).await,
         Command::Export(args) => export::run(host, args).await,
+        Command::Demo(args) => demo::run(host, args).await,
         Command::Settings(args) => show_settings::run(&args),
         Command::Completions { shell } => args::completions(shell),
     };

@@ -127,7 +127,7 @@ impl Decoder {
 
 enum Codec {
     Identity,
-    Gzip(Gzip),
+    Gzip(Box<Gzip>),
     Deflate(Deflate),
     Zstd(Zstd),
     Snappy(Snappy),
@@ -137,7 +137,7 @@ impl Codec {
     fn of(name: &str) -> Result<Self, DecodeError> {
         Ok(match name.to_ascii_lowercase().as_str() {
             "" | "identity" => Self::Identity,
-            "gzip" | "x-gzip" => Self::Gzip(Gzip::new()),
+            "gzip" | "x-gzip" => Self::Gzip(Box::new(Gzip::new())),
             "deflate" => Self::Deflate(Deflate { first: None, inflate: None, done: false }),
             "zstd" => Self::Zstd(Zstd::new()?),
             "snappy" | "x-snappy" | "x-snappy-framed" => Self::Snappy(Snappy::default()),
@@ -283,7 +283,7 @@ impl Zstd {
 
     fn step(&mut self, input: &mut Bytes, output: &mut Vec<u8>, ended: bool) -> Result<bool, DecodeError> {
         output.resize(OUTPUT_BYTES, 0);
-        let mut from = InBuffer::around(&**input);
+        let mut from = InBuffer::around(input);
         let mut to = OutBuffer::around(output.as_mut_slice());
         let result = self.decoder.run(&mut from, &mut to);
         let (used, given) = (from.pos(), to.pos());

@@ -7,5 +7,6 @@
 mod engine;
 mod http_server;
 mod oracle;
+mod query_oracle;
 mod server;
 mod tidy;

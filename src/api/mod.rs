@@ -15,6 +15,7 @@ pub mod csv;
 mod ending;
 pub mod error;
 mod export;
+mod ingest;
 mod metrics;
 mod nearest;
 pub mod openapi;

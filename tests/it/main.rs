@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod engine;
+mod http_ingest;
 mod http_server;
 mod oracle;
 mod query_oracle;

@@ -9,5 +9,6 @@ mod fuzz;
 mod http_ingest;
 mod http_server;
 mod oracle;
+mod query_oracle;
 mod server;
 mod tidy;

@@ -13,6 +13,7 @@ mod demo_command;
 mod export;
 mod ingest;
 mod lines;
+mod offline;
 mod output;
 mod remote;
 mod search;

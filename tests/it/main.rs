@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod http_ingest;
+mod http_openapi;
 mod http_server;
 mod server;
 mod tidy;

@@ -14,5 +14,5 @@ export default defineConfig({
     reportCompressedSize: true,
   },
   server: { proxy: { "/api": process.env.HELIOS_URL ?? "http://127.0.0.1:7300" } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true, css: false },
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true, css: false },
 });

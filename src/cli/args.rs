@@ -22,9 +22,6 @@ pub enum Command {
     /// Start a server
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ConfigArgs),
-    /// Make up lifelike events with a story in them, to have something to search
-    #[command(after_help = DEMO_EXAMPLES)]
-    Demo(DemoArgs),
     /// Search events, on a server or straight on a data directory
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
@@ -37,6 +34,9 @@ pub enum Command {
     /// Write all matches to standard output or a file, without a cap
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Make up the logs of a small shop, with a story to be found in them
+    #[command(after_help = super::demo::EXAMPLES)]
+    Demo(super::demo::DemoArgs),
     /// Check a data directory offline: every chain, every checksum, the log
     #[command(after_help = "Example:\n  helios verify --data-dir ./data")]
     Verify(VerifyArgs),
@@ -193,32 +193,6 @@ pub struct ExportArgs {
     pub output: Option<PathBuf>,
 }
 
-/// `helios demo`
-#[derive(Args, Debug)]
-pub struct DemoArgs {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub server: ServerArgs,
-    /// The index that the events go to
-    #[arg(long, default_value = "demo")]
-    pub index: String,
-    /// About how many bytes of events
-    #[arg(long, default_value_t = 8 << 20)]
-    pub bytes: u64,
-    /// Another seed tells the story with other numbers
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Write a set to this new file instead of sending it
-    #[arg(long, requires = "expect")]
-    pub out: Option<PathBuf>,
-    /// Write the exact answers to the benchmark's queries to this new file
-    #[arg(long, requires = "out")]
-    pub expect: Option<PathBuf>,
-    /// Last day of a set that is written (2026-01-31); today without it
-    #[arg(long, requires = "out")]
-    pub day: Option<String>,
-}
-
 /// `helios verify`
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
@@ -278,11 +252,6 @@ Examples:
 
 Each flag has a variable (HELIOS_...) and a key in the file; a flag wins over a variable, a variable over the file.
 SIGTERM and Ctrl-C let running requests end and flush everything.";
-
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  helios demo                                    send six hours of a small shop to the server
-  helios demo --bytes 1000000000 --seed 7 --out set.ndjson --expect answers.json";
 
 const SEARCH_EXAMPLES: &str = "\
 Examples:

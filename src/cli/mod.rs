@@ -8,8 +8,7 @@
 
 mod args;
 pub mod client;
-mod demo;
-mod demo_command;
+pub mod demo;
 mod export;
 mod ingest;
 mod lines;
@@ -72,7 +71,7 @@ impl Ready {
         let done = match (self.command, self.serve) {
             (Command::Serve(_), Some(plan)) => serve::run(host, plan).await,
             (Command::Serve(_), None) => unreachable!("a plan was made for it"),
-            (Command::Demo(args), _) => demo_command::run(host, args).await,
+            (Command::Demo(args), _) => demo::run(host, args).await,
             (Command::Search(args), _) => search::run(host, args).await,
             (Command::Tail(args), _) => tail::run(host, args).await,
             (Command::Ingest(args), _) => ingest::run(host, args).await,

@@ -7,11 +7,15 @@
 //! two values are equal and which comes first, for everybody alike; each file of `stages` is one
 //! pipeline stage.
 
+mod aggregate;
 pub mod answer;
 pub mod decimal;
 pub mod error;
 pub mod language;
 pub mod matching;
+mod memory;
+mod pipeline;
+mod record;
 pub mod request;
 mod scan;
 pub mod stages;

@@ -8,6 +8,7 @@ import { runParams, useSession } from "../state/session";
 import { describe } from "../time/range";
 import { TimePicker } from "../time/TimePicker";
 import { Button } from "../ui/Button";
+import { Mark } from "../ui/Mark";
 import { Menu } from "../ui/Menu";
 import { type Anchor, anchorOf } from "../ui/Popover";
 import { contrastChoice, setContrast, setTheme, themeChoice } from "../ui/theme";
@@ -38,7 +39,7 @@ export function TopBar({ error, running, fields, overlay, setOverlay, onSubmit, 
   return (
     <header className={css.bar}>
       <span className={css.mark} title="HeliosLogs" aria-hidden="true">
-        <svg width="20" height="20" viewBox="0 0 16 16"><circle className={css.disc} cx="8" cy="8" r="7" /><path className={css.lines} d="M3.5 6h9M3.5 8.5h6M3.5 11h7.5" /></svg>
+        <Mark />
       </span>
       <ScopeButton />
       <QueryBar {...(ref ? { ref } : {})} query={view.query} error={error} scope={scope} onRun={onSubmit} onLeave={onLeave} />

@@ -7,6 +7,8 @@ import css from "./EventList.module.css";
 import { useValueActions } from "./values";
 
 export const ROW_PX = 22;
+/** Height of the column heads, which stay over the rows. */
+const HEAD_PX = 25;
 
 export interface EventListHandle {
   focus: () => void;
@@ -45,6 +47,9 @@ export function EventList({ hits, columns, preferred, zone, sort, selected, labe
     getScrollElement: () => scroll.current,
     estimateSize: () => ROW_PX,
     overscan: 15,
+    scrollMargin: HEAD_PX,
+    scrollPaddingStart: HEAD_PX,
+    scrollPaddingEnd: ROW_PX,
     getItemKey: (at) => hits[at]?.id ?? at,
   });
   const items = virtual.getVirtualItems();
@@ -83,7 +88,7 @@ export function EventList({ hits, columns, preferred, zone, sort, selected, labe
           {items.map((item) => {
             const hit = hits[item.index];
             return hit === undefined ? null : (
-              <Row key={item.key} hit={hit} at={item.index} top={item.start} columns={columns} widths={widths} preferred={preferred} zone={zone} withDate={withDate} selected={hit.id === selected} onOpen={onOpen} />
+              <Row key={item.key} hit={hit} at={item.index} top={item.start - HEAD_PX} columns={columns} widths={widths} preferred={preferred} zone={zone} withDate={withDate} selected={hit.id === selected} onOpen={onOpen} />
             );
           })}
         </div>
@@ -224,7 +229,7 @@ const WIDTH_ROWS = 100;
 
 function columnWidths(hits: Hit[], columns: string[]): number[] {
   return columns.map((name) => {
-    let longest = name.length + 4;
+    let longest = name.length + 6;
     for (const hit of hits.slice(0, WIDTH_ROWS)) longest = Math.max(longest, showValue(fieldOf(hit, name)).length + 2);
     return Math.max(WIDTH_MIN, Math.min(WIDTH_MAX, longest));
   });

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useCallback, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api } from "../api/client";
 import type { Hit } from "../api/types";
 import { TopBar } from "../app/TopBar";
@@ -30,7 +30,7 @@ import { EventList, type EventListHandle } from "./EventList";
 import { isError, LEVEL_FIELDS } from "./event";
 import css from "./SearchPage.module.css";
 import { StatusLine } from "./StatusLine";
-import { LOADED_HITS_MAX, useSearch } from "./useSearch";
+import { LOADED_HITS_MAX, type Search, useSearch } from "./useSearch";
 
 export type Overlay = "help" | "palette" | "export" | "time" | "history" | null;
 
@@ -50,7 +50,7 @@ export function SearchPage() {
   const bar = useRef<QueryBarHandle>(null);
   const list = useRef<EventListHandle>(null);
 
-  const settled = !live && search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query";
+  const settled = live || (search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query");
   const fields = useQuery({
     queryKey: ["fields", run?.number],
     enabled: settled && run?.window !== null && run !== null,
@@ -80,14 +80,7 @@ export function SearchPage() {
     if (view.event !== "") setView({ event: hit.id });
   };
   const step = (direction: -1 | 1) => select(at < 0 ? 0 : at + direction);
-  const stepError = (direction: -1 | 1) => {
-    for (let i = at + direction; i >= 0 && i < hits.length; i += direction) {
-      const hit = hits[i];
-      if (hit && isError(hit)) return select(i);
-    }
-    if (direction === 1 && search.canLoadMore) search.loadMore();
-    toast(`No ${direction === 1 ? "later" : "earlier"} error among the ${showCount(hits.length)} events loaded`);
-  };
+  const stepError = useErrorSteps(search, hits, at, select, !live);
   const zoom = useCallback((window: Window) => setView({ range: absolute(window), live: false }), [setView]);
   const shift = (steps: number) => {
     if (run?.window) zoom(shifted(run.window, steps));
@@ -154,6 +147,8 @@ export function SearchPage() {
             )
           ) : search.done?.table ? (
             <TableResult key={run?.number} table={search.done.table} zone={view.zone} onZoom={zoom} />
+          ) : error?.code === "bad_query" ? (
+            <p className={css.waiting}>The query cannot be read. What is wrong stands under it, above.</p>
           ) : search.status === "failed" && hits.length === 0 ? (
             <Failed message={search.error?.message ?? ""} hint={search.error?.hint} requestId={search.error?.request_id} onAgain={rerun} />
           ) : search.status === "done" && hits.length === 0 && run ? (
@@ -174,6 +169,26 @@ export function SearchPage() {
       {overlay === "export" && run && <ExportDialog run={run} search={search} columns={view.columns} onClose={() => setOverlay(null)} />}
     </main>
   );
+}
+
+/** Goes to the next or previous error; on the way down further pages are fetched until one comes. */
+function useErrorSteps(search: Search, hits: Hit[], at: number, select: (to: number) => void, canFetch: boolean): (direction: -1 | 1) => void {
+  const [seeking, setSeeking] = useState<-1 | 1 | null>(null);
+  useEffect(() => {
+    if (seeking === null) return;
+    let to = at + seeking;
+    while (to >= 0 && to < hits.length && !isError(hits[to] as Hit)) to += seeking;
+    if (to >= 0 && to < hits.length) {
+      setSeeking(null);
+      select(to);
+    } else if (seeking === 1 && canFetch && search.canLoadMore && search.moreError === null) {
+      search.loadMore();
+    } else {
+      setSeeking(null);
+      toast(`No ${seeking === 1 ? "further" : "earlier"} error among the ${showCount(hits.length)} events loaded`);
+    }
+  }, [seeking, hits, search.loadMore, search.canLoadMore, search.moreError]);
+  return setSeeking;
 }
 
 function findLevelField(names: string[]): string {

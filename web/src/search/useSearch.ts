@@ -5,8 +5,9 @@ import type { ErrorBody, Hit, Progress, SearchDone } from "../api/types";
 import { remember } from "../query/history";
 import { type Run, runParams } from "../state/session";
 
-/** Hits asked for at once. */
-export const PAGE_HITS = 200;
+/** Hits asked for at first, and with each later page. */
+export const FIRST_HITS = 200;
+export const PAGE_HITS = 500;
 /** Hits kept in the browser; beyond it the page says so and points to the export. */
 export const LOADED_HITS_MAX = 20_000;
 
@@ -54,7 +55,7 @@ export function reduce(state: SearchState, change: Change): SearchState {
     case "progress":
       return { ...state, progress: change.progress };
     case "done":
-      return { ...state, status: "done", done: change.done, cursor: change.done.cursor ?? null };
+      return { ...state, status: "done", done: change.done, cursor: change.done.cursor };
     case "failed":
       return { ...state, status: "failed", error: change.error };
     case "cancelled":
@@ -100,7 +101,7 @@ export function useSearch(run: Run | null, enabled: boolean): Search {
     const signal = work.current?.signal;
     dispatch({ kind: "more" });
     api.search({ ...runParams(run), sort: run.sort, limit: PAGE_HITS, cursor, count: "none" }, signal).then(
-      (answer) => !signal?.aborted && dispatch({ kind: "page", hits: answer.hits, cursor: answer.cursor ?? null }),
+      (answer) => !signal?.aborted && dispatch({ kind: "page", hits: answer.hits, cursor: answer.cursor }),
       (error: unknown) => !signal?.aborted && dispatch({ kind: "more-failed", message: error instanceof Error ? error.message : String(error) }),
     );
   }, [canLoadMore, loadingMore, run, cursor]);
@@ -114,7 +115,7 @@ async function follow(run: Run, signal: AbortSignal, dispatch: (change: Change) 
   };
   let ended = false;
   try {
-    for await (const event of stream("/api/search/stream", { ...runParams(run), sort: run.sort, limit: PAGE_HITS }, signal)) {
+    for await (const event of stream("/api/search/stream", { ...runParams(run), sort: run.sort, limit: FIRST_HITS }, signal)) {
       if (event.name === "progress") tell({ kind: "progress", progress: event.data as Progress });
       if (event.name === "hits") tell({ kind: "hits", hits: event.data as Hit[] });
       if (event.name === "error") throw new ApiError((event.data as { error: ErrorBody }).error, 200);

@@ -95,7 +95,7 @@ function TableCell({ name, cell, kind, share, zone }: CellProps) {
   if (kind === "time") return <td title={showBoth(String(cell))}>{showMs(Date.parse(String(cell)), zone)}</td>;
   if (kind === "number") {
     return (
-      <td className={css.number}>
+      <td className={share === null ? css.number : `${css.number} ${css.barred}`}>
         {share !== null && <span className={css.bar} style={{ width: `${share * 100}%` }} aria-hidden="true" />}
         <span title={String(cell)}>{typeof cell === "number" ? precise.format(cell) : String(cell)}</span>
       </td>

@@ -5,6 +5,7 @@ import { Button, Segments } from "../ui/Button";
 import { copyText } from "../ui/toast";
 import { type Shipper, SHIPPERS, snippet } from "./shippers";
 import css from "./Welcome.module.css";
+import { Mark } from "../ui/Mark";
 
 /** How often the page looks for the first event. */
 const LOOK_EVERY_MS = 1_500;
@@ -21,6 +22,7 @@ export function Welcome({ env, onArrived }: { env: string; onArrived: () => void
   const text = snippet(shipper, location.origin, env);
   return (
     <main className={css.welcome} data-testid="welcome">
+      <p className={css.brand}><Mark /> HeliosLogs</p>
       <h1>No events yet</h1>
       <p>
         Send one to this server. It is searchable as soon as the answer comes, and shows here.

@@ -7,6 +7,7 @@
 mod engine;
 mod fuzz;
 mod http_ingest;
+mod http_openapi;
 mod http_server;
 mod oracle;
 mod query_oracle;

@@ -7,7 +7,9 @@
 mod engine;
 mod fuzz;
 mod http_ingest;
+mod http_openapi;
 mod http_server;
 mod oracle;
+mod query_oracle;
 mod server;
 mod tidy;

@@ -4,6 +4,7 @@
 // Tests stand outside the server: they look at its files and start it as a process.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod demo;
 mod engine;
 mod fuzz;
 mod http_ingest;

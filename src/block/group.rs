@@ -131,26 +131,29 @@ impl RowGroup {
     }
 
     fn check_shapes(&self) {
-        let mut positions = vec![0; self.columns.len()];
-        let mut verbatim = 0;
-        for row in 0..self.rows {
-            let shape = &self.shapes.shapes[self.shape_of_row[row as usize] as usize];
-            if shape.verbatim {
-                verbatim += 1;
-                continue;
-            }
-            for part in &shape.parts {
+        let is_verbatim = |&&shape: &&u32| self.shapes.shapes[shape as usize].verbatim;
+        assert_eq!(self.verbatim.len(), self.shape_of_row.iter().filter(is_verbatim).count(), "G3");
+        assert!(self.slots_are_filled(), "G3");
+    }
+
+    /// Whether each row has a value for each slot of its shape.
+    pub(super) fn slots_are_filled(&self) -> bool {
+        let mut positions: Vec<usize> = vec![0; self.columns.len()];
+        for (row, &shape) in (0..).zip(&self.shape_of_row) {
+            for part in &self.shapes.shapes[shape as usize].parts {
                 let ShapePart::Slot(path, _) = part else { continue };
-                let column = self.column(*path).expect("G3: a slot's path has a column");
-                let position: &mut usize = &mut positions[path.0 as usize];
+                let Some(column) = self.column(*path) else { return false };
+                let position = &mut positions[path.0 as usize];
                 while *position < column.len() && column.row_of(*position) < row {
                     *position += 1;
                 }
-                assert!(*position < column.len() && column.row_of(*position) == row, "G3");
+                if *position == column.len() || column.row_of(*position) != row {
+                    return false;
+                }
                 *position += 1;
             }
         }
-        assert_eq!(self.verbatim.len(), verbatim, "G3");
+        true
     }
 }
 

@@ -11,18 +11,33 @@
 pub mod builder;
 pub mod column;
 mod column_builder;
+mod encoding;
+pub mod error;
+pub mod filter;
+pub mod footer;
+pub mod fuzz;
 mod gather;
 pub mod group;
 pub mod merge;
 pub mod raw;
+pub mod reader;
 pub mod shape;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod time_form;
+mod wire;
+pub mod writer;
 
 pub use builder::{GroupBuilder, RowMeta};
 pub use column::{Column, Texts, Values};
+pub use error::BlockError;
+pub use filter::FilterReader;
+pub use footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, Form, GroupInfo};
 pub use group::RowGroup;
 pub use merge::{Merged, Merger, merge_all};
 pub use raw::RawCursor;
+pub use reader::{Context, Ids};
 pub use shape::{Shape, ShapePart, ShapeTable};
+pub use writer::{BlockSummary, BlockWriter, WriterOptions};

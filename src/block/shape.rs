@@ -122,6 +122,14 @@ impl ShapeInterner {
         number
     }
 
+    pub(super) fn len(&self) -> u32 {
+        self.table.shapes.len() as u32
+    }
+
+    pub(super) fn shape(&self, number: u32) -> &Shape {
+        &self.table.shapes[number as usize]
+    }
+
     pub(super) fn finish(self) -> ShapeTable {
         self.table
     }

@@ -1,0 +1,11 @@
+//! How the parts of a chunk are written as bytes. A chunk is a head, which says what is where, and a
+//! body of streams. `FORMAT.md` has each layout.
+
+pub(super) mod ints;
+pub(super) mod presence;
+pub(super) mod stream;
+pub(super) mod texts;
+pub(super) mod typing;
+pub(super) mod values;
+
+pub(super) use stream::{ChunkIn, ChunkOut, Compressor, Pack};

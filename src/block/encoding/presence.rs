@@ -1,0 +1,162 @@
+//! Which row each value belongs to. Shapes say it for nearly all values, so it costs nearly nothing.
+
+use super::{ChunkIn, ChunkOut, ints};
+use crate::block::BlockError;
+use crate::block::error::damaged;
+use crate::block::shape::Shape;
+use crate::block::wire::put_varint;
+use crate::event::PathId;
+
+/// For each path the shapes that have slots of it, and how many.
+#[derive(Clone, Debug, Default)]
+pub(in crate::block) struct SlotIndex {
+    of_path: Vec<Vec<(u32, u32)>>,
+}
+
+impl SlotIndex {
+    /// Adds a shape. Shapes come in order of their numbers.
+    pub(in crate::block) fn add(&mut self, number: u32, shape: &Shape) {
+        for (path, _) in shape.slots() {
+            let path = path.0 as usize;
+            if path >= self.of_path.len() {
+                self.of_path.resize(path + 1, Vec::new());
+            }
+            match self.of_path[path].last_mut() {
+                Some((last, count)) if *last == number => *count += 1,
+                _ => self.of_path[path].push((number, 1)),
+            }
+        }
+    }
+
+    fn of(&self, path: PathId) -> &[(u32, u32)] {
+        self.of_path.get(path.0 as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The rows of one group by shape.
+pub(in crate::block) struct RowsByShape<'a> {
+    index: &'a SlotIndex,
+    /// All rows, those of one shape side by side and ascending.
+    rows: Vec<u32>,
+    /// The shapes that occur, ascending, each with the end of its rows in `rows`.
+    shapes: Vec<(u32, u32)>,
+}
+
+impl<'a> RowsByShape<'a> {
+    pub(in crate::block) fn new(index: &'a SlotIndex, shape_of_row: &[u32]) -> Self {
+        let mut rows: Vec<u32> = (0..shape_of_row.len() as u32).collect();
+        rows.sort_by_key(|&row| shape_of_row[row as usize]);
+        let mut shapes: Vec<(u32, u32)> = Vec::new();
+        for (i, &row) in rows.iter().enumerate() {
+            let shape = shape_of_row[row as usize];
+            match shapes.last_mut() {
+                Some((last, end)) if *last == shape => *end = i as u32 + 1,
+                _ => shapes.push((shape, i as u32 + 1)),
+            }
+        }
+        Self { index, rows, shapes }
+    }
+
+    fn of_shape(&self, shape: u32) -> &[u32] {
+        let Ok(at) = self.shapes.binary_search_by_key(&shape, |&(own, _)| own) else { return &[] };
+        let start = if at == 0 { 0 } else { self.shapes[at - 1].1 };
+        &self.rows[start as usize..self.shapes[at].1 as usize]
+    }
+
+    /// The row of each value that the shapes give the path, ascending; at most `count_max`.
+    fn rows_of(&self, path: PathId, count_max: u64) -> Result<Vec<u32>, BlockError> {
+        let own = self.index.of(path).iter().map(|&(shape, slots)| (self.of_shape(shape), slots));
+        let count: u64 = own.clone().map(|(rows, slots)| rows.len() as u64 * u64::from(slots)).sum();
+        if count > count_max {
+            return damaged("a column has too many values");
+        }
+        let mut all = Vec::with_capacity(count as usize);
+        for (rows, slots) in own.filter(|(rows, _)| !rows.is_empty()) {
+            all.extend(rows.iter().flat_map(|&row| std::iter::repeat_n(row, slots as usize)));
+        }
+        // One ascending run a shape: a stable sort merges runs.
+        all.sort();
+        Ok(all)
+    }
+}
+
+/// Adds the rows of a column's values; `None` is one in each row.
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, rows: Option<&[u32]>, path: PathId, shapes: &RowsByShape<'_>) {
+    let Some(rows) = rows else {
+        out.head.push(EVERY_ROW);
+        return;
+    };
+    let by_shape = shapes.rows_of(path, u64::MAX).expect("any count is below that");
+    match difference(rows, &by_shape) {
+        Some(more) if by_shape.is_empty() => {
+            out.head.push(LISTED);
+            put_rows(out, &more);
+        }
+        Some(more) if more.is_empty() => out.head.push(BY_SHAPE),
+        Some(more) => {
+            out.head.push(BY_SHAPE_AND_LISTED);
+            put_rows(out, &more);
+        }
+        None => unreachable!("G3: a row has a value for each slot"),
+    }
+}
+
+fn put_rows(out: &mut ChunkOut<'_>, rows: &[u32]) {
+    put_varint(&mut out.head, rows.len() as u64);
+    let rows: Vec<u64> = rows.iter().map(|&row| u64::from(row)).collect();
+    ints::put(out, &rows);
+}
+
+/// What `all` has more than `part`, both ascending; `None` if `part` is no part of it.
+fn difference(all: &[u32], part: &[u32]) -> Option<Vec<u32>> {
+    let mut rest = part;
+    let mut more = Vec::new();
+    for &row in all {
+        match rest.split_first() {
+            Some((&first, after)) if first == row => rest = after,
+            _ => more.push(row),
+        }
+    }
+    rest.is_empty().then_some(more)
+}
+
+/// Whether reading the rows needs the shape of each row.
+pub(in crate::block) fn needs_shapes(chunk: &ChunkOut<'_>) -> bool {
+    matches!(chunk.head.first(), Some(&(BY_SHAPE | BY_SHAPE_AND_LISTED)))
+}
+
+/// Reads rows: ascending, below `rows`, at most `count_max`.
+pub(in crate::block) fn get(
+    chunk: &mut ChunkIn<'_>,
+    rows: u32,
+    path: PathId,
+    shapes: Option<&RowsByShape<'_>>,
+    count_max: u64,
+) -> Result<Option<Vec<u32>>, BlockError> {
+    let method = chunk.head.byte()?;
+    let by_shape = match (method, shapes) {
+        (EVERY_ROW, _) => return Ok(None),
+        (BY_SHAPE | BY_SHAPE_AND_LISTED, Some(shapes)) => shapes.rows_of(path, count_max)?,
+        (BY_SHAPE | BY_SHAPE_AND_LISTED, None) => return damaged("a column needs shapes though the footer denies it"),
+        (LISTED, _) => Vec::new(),
+        _ => return damaged("the rows of a column have an unknown encoding"),
+    };
+    if method == BY_SHAPE {
+        return Ok(Some(by_shape));
+    }
+    let count = chunk.head.at_most(count_max)? as usize;
+    let mut all = ints::get_codes(chunk, count, u64::from(rows))?;
+    if !all.is_sorted() {
+        return damaged("the rows of a column fall");
+    }
+    if !by_shape.is_empty() {
+        all.extend(by_shape);
+        all.sort();
+    }
+    Ok(Some(all))
+}
+
+const EVERY_ROW: u8 = 0;
+const BY_SHAPE: u8 = 1;
+const LISTED: u8 = 2;
+const BY_SHAPE_AND_LISTED: u8 = 3;

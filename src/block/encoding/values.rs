@@ -1,0 +1,229 @@
+//! The values of a column: a form, and a dictionary where one is smaller.
+
+use super::ints::{ordered, signed};
+use super::{ChunkIn, ChunkOut, Pack, ints, texts, typing};
+use crate::block::column::TimeForm;
+use crate::block::error::damaged;
+use crate::block::gather::{dictionary_of, number, with_numbers};
+use crate::block::wire::{put_bytes, put_varint};
+use crate::block::{BlockError, Values};
+
+/// Codes and entries as they are stored.
+pub(in crate::block) struct Stored {
+    /// The entry of each value; `None`: value `i` says entry `i`.
+    pub(in crate::block) codes: Option<Vec<u32>>,
+    pub(in crate::block) values: Values,
+}
+
+/// Chooses how values are stored. `Err` gives back that they are best stored as they are.
+pub(in crate::block) fn choose(codes: Option<&[u32]>, values: &Values) -> Option<Stored> {
+    let typed = match values {
+        Values::Texts(texts) => typing::typed(texts),
+        _ => None,
+    };
+    let form = typed.as_ref().unwrap_or(values);
+    if matches!(form, Values::Texts(_) | Values::Hex { .. }) {
+        return typed.map(|values| Stored { codes: codes.map(<[u32]>::to_vec), values });
+    }
+    let entries = form.len();
+    match codes {
+        Some(codes) if dictionary_bits(form, entries, codes.len()) > plain_bits(form, codes.len()) => {
+            let numbers = codes.iter().map(|&code| number(form, code as usize)).collect();
+            Some(Stored { codes: None, values: with_numbers(form, numbers) })
+        }
+        Some(codes) => typed.map(|values| Stored { codes: Some(codes.to_vec()), values }),
+        None => {
+            let numbers: Vec<u64> = (0..entries).map(|i| number(form, i)).collect();
+            let dictionary = dictionary_of(&numbers)
+                .map(|(codes, distinct)| Stored { codes: Some(codes), values: with_numbers(form, distinct) })
+                .filter(|own| dictionary_bits(&own.values, own.values.len(), entries) < plain_bits(form, entries));
+            dictionary.or_else(|| typed.map(|values| Stored { codes: None, values }))
+        }
+    }
+}
+
+/// Bits of `count` numbers of this form, each as wide as the widest.
+fn plain_bits(form: &Values, count: usize) -> u64 {
+    let keys = (0..form.len()).map(|i| key(form, i));
+    let (min, max) = keys.fold((u64::MAX, 0), |(min, max), key| (min.min(key), max.max(key)));
+    count as u64 * u64::from(64 - max.saturating_sub(min).leading_zeros())
+}
+
+fn dictionary_bits(form: &Values, entries: usize, count: usize) -> u64 {
+    let code_bits = u64::from(usize::BITS - entries.saturating_sub(1).leading_zeros());
+    plain_bits(form, entries) + count as u64 * code_bits
+}
+
+/// A number of this form so that order is kept.
+fn key(form: &Values, i: usize) -> u64 {
+    let bits = number(form, i);
+    if is_signed(form) { ordered(bits as i64) } else { bits }
+}
+
+fn is_signed(form: &Values) -> bool {
+    matches!(form, Values::Integers(_) | Values::Decimals { .. } | Values::Times { .. })
+}
+
+/// Adds codes and values.
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, codes: Option<&[u32]>, values: &Values) {
+    match codes {
+        None => {
+            out.head.push(PLAIN);
+            put_varint(&mut out.head, values.len() as u64);
+            put_values(out, values);
+        }
+        Some(codes) => {
+            out.head.push(DICTIONARY);
+            put_varint(&mut out.head, codes.len() as u64);
+            put_varint(&mut out.head, values.len() as u64);
+            put_values(out, values);
+            ints::put_codes(out, codes);
+        }
+    }
+}
+
+/// Adds that each value is the time of its row, in this form.
+pub(in crate::block) fn put_row_times(out: &mut ChunkOut<'_>, count: usize, form: TimeForm) {
+    out.head.push(PLAIN);
+    put_varint(&mut out.head, count as u64);
+    out.head.push(ROW_TIMES);
+    put_form(&mut out.head, form);
+}
+
+fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
+    match values {
+        Values::Texts(own) => {
+            out.head.push(TEXTS);
+            texts::put(out, own);
+            return;
+        }
+        Values::Integers(_) => out.head.push(INTEGERS),
+        Values::Decimals { scale, .. } => out.head.extend([DECIMALS, *scale]),
+        Values::Hex { bytes, width, upper } => {
+            out.head.extend([HEX, u8::from(*upper)]);
+            put_varint(&mut out.head, u64::from(*width));
+            out.stream(bytes, Pack::Numbers);
+            return;
+        }
+        Values::Ipv4(_) => out.head.push(IPV4),
+        Values::Affixed { prefix, digits, suffix, .. } => {
+            out.head.extend([AFFIXED, *digits]);
+            put_bytes(&mut out.head, prefix.as_bytes());
+            put_bytes(&mut out.head, suffix.as_bytes());
+        }
+        Values::Times { form, .. } => {
+            out.head.push(TIMES);
+            put_form(&mut out.head, *form);
+        }
+    }
+    let keys: Vec<u64> = (0..values.len()).map(|i| key(values, i)).collect();
+    ints::put(out, &keys);
+}
+
+fn put_form(head: &mut Vec<u8>, form: TimeForm) {
+    head.extend([form.separator, form.point, form.fraction, u8::from(form.zulu)]);
+}
+
+/// What was read of a column's values.
+pub(in crate::block) enum Got {
+    /// Codes and values.
+    Stored(Stored),
+    /// So many values, each the time of its row.
+    RowTimes(usize, TimeForm),
+}
+
+/// Reads codes and values; there may be at most `count_max` values.
+pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<Got, BlockError> {
+    let layout = chunk.head.byte()?;
+    let count = chunk.head.at_most(count_max)? as usize;
+    match layout {
+        PLAIN if chunk.head.0.first() == Some(&ROW_TIMES) => {
+            chunk.head.byte()?;
+            Ok(Got::RowTimes(count, get_form(chunk)?))
+        }
+        PLAIN => Ok(Got::Stored(Stored { codes: None, values: get_values(chunk, count)? })),
+        DICTIONARY => {
+            let entries = chunk.head.at_most(count as u64)? as usize;
+            let values = get_values(chunk, entries)?;
+            let codes = ints::get_codes(chunk, count, entries as u64)?;
+            Ok(Got::Stored(Stored { codes: Some(codes), values }))
+        }
+        _ => damaged("values have an unknown layout"),
+    }
+}
+
+fn get_values(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockError> {
+    let form = chunk.head.byte()?;
+    let form = match form {
+        TEXTS => return texts::get(chunk, count, true).map(Values::Texts),
+        HEX => return get_hex(chunk, count),
+        INTEGERS => Values::Integers(Vec::new()),
+        DECIMALS => match chunk.head.byte()? {
+            scale @ 1..=18 => Values::Decimals { values: Vec::new(), scale },
+            _ => return damaged("decimals have an impossible scale"),
+        },
+        IPV4 => Values::Ipv4(Vec::new()),
+        AFFIXED => get_affixes(chunk)?,
+        TIMES => Values::Times { values: Vec::new(), form: get_form(chunk)? },
+        _ => return damaged("values have an unknown form"),
+    };
+    let mut keys = ints::get(chunk, count)?;
+    if is_signed(&form) {
+        keys.iter_mut().for_each(|key| *key = signed(*key) as u64);
+    }
+    check_keys(&form, &keys)?;
+    Ok(with_numbers(&form, keys))
+}
+
+fn get_hex(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockError> {
+    let upper = chunk.head.flag()?;
+    let width = chunk.head.at_most(u64::from(u16::MAX))? as u16;
+    let bytes = chunk.stream()?.into_owned();
+    if width == 0 || bytes.len() != count.saturating_mul(usize::from(width)) {
+        return damaged("hexadecimal values have a wrong length");
+    }
+    Ok(Values::Hex { bytes, width, upper })
+}
+
+fn get_affixes(chunk: &mut ChunkIn<'_>) -> Result<Values, BlockError> {
+    let digits = chunk.head.byte()?;
+    if digits > 19 {
+        return damaged("numbers in text have an impossible width");
+    }
+    let (prefix, suffix) = (chunk.head.text()?.to_owned(), chunk.head.text()?.to_owned());
+    Ok(Values::Affixed { prefix, values: Vec::new(), digits, suffix })
+}
+
+/// What the writing of a text relies on.
+fn check_keys(form: &Values, keys: &[u64]) -> Result<(), BlockError> {
+    let fits = match form {
+        Values::Ipv4(_) => keys.iter().all(|&key| key <= u64::from(u32::MAX)),
+        Values::Affixed { digits: digits @ 1.., .. } => {
+            let behind = 10u64.pow(u32::from(*digits));
+            keys.iter().all(|&key| key < behind)
+        }
+        _ => true,
+    };
+    if fits { Ok(()) } else { damaged("a value does not fit its form") }
+}
+
+fn get_form(chunk: &mut ChunkIn<'_>) -> Result<TimeForm, BlockError> {
+    let [separator, point, fraction, zulu] = chunk.head.array()?;
+    let fits = matches!(separator, b'T' | b' ') && matches!(point, b'.' | b',') && fraction <= 9 && zulu <= 1;
+    if !fits {
+        return damaged("times have an unknown form");
+    }
+    Ok(TimeForm { separator, point, fraction, zulu: zulu == 1 })
+}
+
+const PLAIN: u8 = 0;
+const DICTIONARY: u8 = 1;
+
+const TEXTS: u8 = 0;
+const INTEGERS: u8 = 1;
+const DECIMALS: u8 = 2;
+const HEX: u8 = 3;
+const IPV4: u8 = 4;
+const AFFIXED: u8 = 5;
+const TIMES: u8 = 6;
+const ROW_TIMES: u8 = 7;

@@ -1,0 +1,304 @@
+//! Chunks of a block become rows again. Whoever holds the file fetches the ranges; nothing here is
+//! trusted but the footer that [`Footer::parse`] has checked.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::encoding::presence::{self, RowsByShape};
+use super::encoding::values::{self, Got, Stored};
+use super::encoding::{ChunkIn, ints, texts};
+use super::error::{damaged, is_sum};
+use super::filter::FilterReader;
+use super::footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, GroupInfo, POOL_BYTES_MAX, VALUES_MAX};
+use super::{BlockError, Column, RowGroup, Texts, Values};
+use crate::event::{Origin, PathId};
+
+/// Origin and sequence of each row of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ids {
+    /// The origins that occur.
+    pub origins: Vec<Origin>,
+    /// Index in `origins` of each row; `None`: all are `origins[0]`.
+    pub codes: Option<Vec<u32>>,
+    /// The sequence of each row.
+    pub sequences: Vec<u64>,
+}
+
+/// Decoded parts of the group that a column's decoding may need: see [`Footer::needs`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
+    /// The time of each row, from [`Footer::decode_times`].
+    pub times: Option<&'a [i64]>,
+    /// The shape of each row, from [`Footer::decode_shapes`].
+    pub shapes: Option<&'a [u32]>,
+}
+
+/// Everything takes the index of a group and the bytes of the chunk that [`GroupInfo::chunk`] names,
+/// exactly; [`BlockError`] if they are damaged. Panics if the block has no such group.
+impl Footer {
+    /// The chunks of the group that must be decoded before this one: nothing, or times, or shapes.
+    pub fn needs(&self, group: usize, key: ChunkKey) -> Vec<ChunkKey> {
+        let ChunkKey::Column(path) = key else { return Vec::new() };
+        let Some(column) = self.groups[group].column(path) else { return Vec::new() };
+        let needs = [(column.needs_times, ChunkKey::Times), (column.needs_shapes, ChunkKey::Shapes)];
+        needs.into_iter().filter(|(needed, _)| *needed).map(|(_, key)| key).collect()
+    }
+
+    /// The time of each row.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged.
+    pub fn decode_times(&self, group: usize, bytes: &[u8]) -> Result<Vec<i64>, BlockError> {
+        let info = &self.groups[group];
+        let mut chunk = open(&info.times, bytes)?;
+        let times = ints::get(&mut chunk, info.rows as usize)?;
+        chunk.end()?;
+        let times: Vec<i64> = times.into_iter().map(ints::signed).collect();
+        if times.iter().min() != Some(&info.time_min) || times.iter().max() != Some(&info.time_max) {
+            return damaged("times are not those of the footer");
+        }
+        Ok(times)
+    }
+
+    /// Origin and sequence of each row.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged.
+    pub fn decode_ids(&self, group: usize, bytes: &[u8]) -> Result<Ids, BlockError> {
+        let info = &self.groups[group];
+        let rows = info.rows as usize;
+        let mut chunk = open(&info.ids, bytes)?;
+        let count = chunk.head.count()?;
+        let origins = (0..count).map(|_| chunk.head.u64().map(Origin)).collect::<Result<Vec<_>, _>>()?;
+        let codes = match count {
+            0 => return damaged("a row group has no origin"),
+            1 => None,
+            _ => Some(ints::get_codes(&mut chunk, rows, count as u64)?),
+        };
+        let sequences = ints::get(&mut chunk, rows)?;
+        chunk.end()?;
+        Ok(Ids { origins, codes, sequences })
+    }
+
+    /// The shape of each row: an index in [`Footer::shapes`].
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged.
+    pub fn decode_shapes(&self, group: usize, bytes: &[u8]) -> Result<Vec<u32>, BlockError> {
+        let info = &self.groups[group];
+        let mut chunk = open(&info.shapes, bytes)?;
+        let shapes = ints::get_codes(&mut chunk, info.rows as usize, self.shapes.shapes.len() as u64)?;
+        chunk.end()?;
+        let verbatim = shapes.iter().any(|&shape| self.shapes.shapes[shape as usize].verbatim);
+        if verbatim != info.verbatim.is_some() {
+            return damaged("lines that no shape gives back are missing or left over");
+        }
+        Ok(shapes)
+    }
+
+    /// The lines that no shape gives back, in row order.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged.
+    pub fn decode_verbatim(&self, group: usize, bytes: &[u8]) -> Result<Texts, BlockError> {
+        let info = &self.groups[group];
+        let Some(place) = &info.verbatim else { return Ok(Texts::default()) };
+        let mut chunk = open(place, bytes)?;
+        let count = chunk.head.at_most(u64::from(info.rows))? as usize;
+        let lines = texts::get(&mut chunk, count, false)?;
+        chunk.end()?;
+        Ok(lines)
+    }
+
+    /// The values of a path. `context` holds what [`Footer::needs`] says.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged.
+    pub fn decode_column(
+        &self,
+        group: usize,
+        path: PathId,
+        bytes: &[u8],
+        context: Context<'_>,
+    ) -> Result<Column, BlockError> {
+        let info = &self.groups[group];
+        let column = info.column(path).expect("the caller has found the column in the footer");
+        let shapes = context.shapes.filter(|_| column.needs_shapes);
+        let shapes = shapes.map(|shapes| RowsByShape::new(&self.slots, shapes));
+        match open_column(column, bytes)? {
+            Opened::Own(chunk) => decode_values(info, column, chunk, shapes.as_ref(), context),
+            Opened::Pooled(bytes) => decode_values(info, column, in_pool(column, &bytes)?, shapes.as_ref(), context),
+        }
+    }
+
+    /// A filter of the group: `chunk` is what [`GroupInfo::chunk`] gave for it.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged.
+    pub fn decode_filter(&self, chunk: &ChunkRef, bytes: &[u8]) -> Result<FilterReader, BlockError> {
+        FilterReader::read(open(chunk, bytes)?)
+    }
+
+    /// A whole group. `fetch` gives the bytes of a range of the block.
+    ///
+    /// # Errors
+    /// [`BlockError`] if the bytes are damaged, or what `fetch` gives.
+    pub fn decode_group<'b, E>(
+        &self,
+        group: usize,
+        mut fetch: impl FnMut(ChunkRef) -> Result<Cow<'b, [u8]>, E>,
+    ) -> Result<RowGroup, E>
+    where
+        E: From<BlockError>,
+    {
+        let info = &self.groups[group];
+        let times = self.decode_times(group, &fetch(info.times)?)?;
+        let Ids { origins, codes, sequences } = self.decode_ids(group, &fetch(info.ids)?)?;
+        let shape_of_row = self.decode_shapes(group, &fetch(info.shapes)?)?;
+        let verbatim = match info.verbatim {
+            Some(chunk) => self.decode_verbatim(group, &fetch(chunk)?)?,
+            None => Texts::default(),
+        };
+        let shapes = RowsByShape::new(&self.slots, &shape_of_row);
+        let context = Context { times: Some(&times), shapes: Some(&shape_of_row) };
+        let mut columns = vec![None; self.paths.len()];
+        let mut pool: Option<(u64, Vec<u8>)> = None;
+        for column in &info.columns {
+            let decoded = if column.chunk.pooled.is_some() {
+                if pool.as_ref().is_none_or(|(offset, _)| *offset != column.chunk.offset) {
+                    pool = Some((column.chunk.offset, open_pool(&column.chunk, &fetch(column.chunk)?)?));
+                }
+                let (_, bytes) = pool.as_ref().expect("it was opened just now");
+                decode_values(info, column, in_pool(column, bytes)?, Some(&shapes), context)?
+            } else {
+                let bytes = fetch(column.chunk)?;
+                decode_values(info, column, open(&column.chunk, &bytes)?, Some(&shapes), context)?
+            };
+            columns[column.path.0 as usize] = Some(Arc::new(decoded));
+        }
+        drop(shapes);
+        let group = RowGroup {
+            rows: info.rows,
+            sorted: info.sorted,
+            times,
+            origins,
+            origin_codes: codes,
+            sequences,
+            shapes: self.shapes.clone(),
+            shape_of_row,
+            verbatim,
+            paths: self.paths.clone(),
+            columns,
+        };
+        check_group(&group)?;
+        Ok(group)
+    }
+}
+
+/// A whole group of a block that is at hand as a whole.
+///
+/// # Errors
+/// [`BlockError`] if it is damaged.
+pub fn decode_group_of(footer: &Footer, group: usize, block: &[u8]) -> Result<RowGroup, BlockError> {
+    footer.decode_group(group, |chunk| range_of(block, &chunk).map(Cow::Borrowed))
+}
+
+/// The bytes of a chunk of a block that is at hand as a whole.
+///
+/// # Errors
+/// [`BlockError`] if the block ends before.
+pub fn range_of<'b>(block: &'b [u8], chunk: &ChunkRef) -> Result<&'b [u8], BlockError> {
+    let start = usize::try_from(chunk.offset).unwrap_or(usize::MAX);
+    let range = start..start.saturating_add(chunk.len as usize);
+    block.get(range).ok_or(BlockError::Damaged("bytes are missing"))
+}
+
+fn open<'a>(chunk: &ChunkRef, bytes: &'a [u8]) -> Result<ChunkIn<'a>, BlockError> {
+    if bytes.len() != chunk.len as usize {
+        return damaged("a chunk has a wrong length");
+    }
+    let (head, body) = bytes.split_at(chunk.head_len as usize);
+    if !is_sum(crc32c::crc32c(head), chunk.checksum) {
+        return damaged("a chunk does not have its checksum");
+    }
+    Ok(ChunkIn::new(head, body))
+}
+
+enum Opened<'a> {
+    Own(ChunkIn<'a>),
+    Pooled(Vec<u8>),
+}
+
+fn open_column<'a>(column: &ColumnInfo, bytes: &'a [u8]) -> Result<Opened<'a>, BlockError> {
+    match column.chunk.pooled {
+        Some(_) => open_pool(&column.chunk, bytes).map(Opened::Pooled),
+        None => open(&column.chunk, bytes).map(Opened::Own),
+    }
+}
+
+fn open_pool(chunk: &ChunkRef, bytes: &[u8]) -> Result<Vec<u8>, BlockError> {
+    let mut chunk = open(chunk, bytes)?;
+    let pool = chunk.stream()?;
+    if pool.len() > POOL_BYTES_MAX as usize {
+        return damaged("a pool is too large");
+    }
+    chunk.end()?;
+    Ok(pool.into_owned())
+}
+
+fn in_pool<'a>(column: &ColumnInfo, pool: &'a [u8]) -> Result<ChunkIn<'a>, BlockError> {
+    let own = column.chunk.pooled.expect("asked of pooled columns only");
+    let range = own.start as usize..own.start as usize + own.len as usize;
+    let Some(bytes) = pool.get(range) else { return damaged("a column lies outside its pool") };
+    let (head, body) = bytes.split_at(own.head_len as usize);
+    Ok(ChunkIn::new(head, body))
+}
+
+fn decode_values(
+    group: &GroupInfo,
+    info: &ColumnInfo,
+    mut chunk: ChunkIn<'_>,
+    shapes: Option<&RowsByShape<'_>>,
+    context: Context<'_>,
+) -> Result<Column, BlockError> {
+    let shapes = shapes.filter(|_| info.needs_shapes);
+    let rows = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
+    let count = rows.as_ref().map_or(group.rows as usize, Vec::len);
+    let column = match values::get(&mut chunk, VALUES_MAX)? {
+        Got::Stored(Stored { codes, values }) => Column { rows, codes, values },
+        Got::RowTimes(own, form) => {
+            let Some(times) = context.times.filter(|_| info.needs_times) else {
+                return damaged("a column needs times though the footer denies it");
+            };
+            if own != count {
+                return damaged("a column has a wrong number of values");
+            }
+            let values = match &rows {
+                Some(rows) => rows.iter().map(|&row| times[row as usize]).collect(),
+                None => times.to_vec(),
+            };
+            Column { rows, codes: None, values: Values::Times { values, form } }
+        }
+    };
+    chunk.end()?;
+    let own = column.codes.as_ref().map_or(column.values.len(), Vec::len);
+    if own != count || count != info.values as usize || count == 0 {
+        return damaged("a column has a wrong number of values");
+    }
+    if column.codes.as_ref().map(|_| column.values.len() as u32) != info.distinct {
+        return damaged("a dictionary is not that of the footer");
+    }
+    Ok(column)
+}
+
+/// Looks at what [`RowGroup::check`] would assert and the decoding of single parts cannot see.
+fn check_group(group: &RowGroup) -> Result<(), BlockError> {
+    if group.sorted && !group.is_sorted() {
+        return damaged("rows are in disorder");
+    }
+    let verbatim = group.shape_of_row.iter().filter(|&&shape| group.shapes.shapes[shape as usize].verbatim).count();
+    if verbatim != group.verbatim.len() {
+        return damaged("lines that no shape gives back are missing or left over");
+    }
+    if group.slots_are_filled() { Ok(()) } else { damaged("a row lacks a value that its shape has") }
+}

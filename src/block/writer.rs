@@ -1,0 +1,443 @@
+//! Row groups become the bytes of a block.
+
+use std::collections::BTreeMap;
+
+use super::encoding::presence::{self, RowsByShape, SlotIndex};
+use super::encoding::{ChunkOut, Compressor, Pack, ints, texts, values};
+use super::filter::{FilterBuilder, Filters};
+use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
+use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
+use super::{Column, RowGroup, ShapePart, Values};
+use crate::event::{PathId, PathTable, Spelling};
+
+/// How a block is written.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterOptions {
+    /// zstd's level for numbers, codes and dictionaries.
+    pub level: i32,
+    /// zstd's level for texts.
+    pub text_level: i32,
+    /// Whether columns get filters.
+    pub filters: bool,
+}
+
+impl WriterOptions {
+    /// For a flush: cheap.
+    pub const FRESH: Self = Self { level: 1, text_level: 1, filters: true };
+    /// For compaction: small.
+    pub const COMPACTED: Self = Self { level: 3, text_level: 3, filters: true };
+}
+
+/// What a finished block has.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BlockSummary {
+    /// Rows in all groups.
+    pub rows: u64,
+    /// Time of the earliest row, nanoseconds since 1970; `None` without rows.
+    pub time_min: Option<i64>,
+    /// Time of the latest row.
+    pub time_max: Option<i64>,
+    /// For each origin its lowest and highest sequence, in the order of origins.
+    pub origins: Vec<OriginRange>,
+    /// Length of the block in bytes.
+    pub file_len: u64,
+}
+
+/// Writes a block group by group. Holds the bytes of the groups until they are taken, and of what is
+/// written only the shapes and the footer.
+pub struct BlockWriter {
+    options: WriterOptions,
+    compressor: Compressor,
+    filters: FilterBuilder,
+    bytes: Vec<u8>,
+    /// Bytes that were taken already.
+    taken: u64,
+    paths: PathTable,
+    shapes: ShapeInterner,
+    slots: SlotIndex,
+    groups: Vec<(GroupInfo, Vec<ChunkRef>)>,
+}
+
+impl BlockWriter {
+    /// A writer without groups.
+    pub fn new(options: WriterOptions) -> Self {
+        Self {
+            options,
+            compressor: Compressor::new(options.level, options.text_level),
+            filters: FilterBuilder::new(),
+            bytes: footer::MAGIC.to_vec(),
+            taken: 0,
+            paths: PathTable::new(),
+            shapes: ShapeInterner::default(),
+            slots: SlotIndex::default(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// Length of the block so far, without its footer.
+    pub fn len(&self) -> u64 {
+        self.taken + self.bytes.len() as u64
+    }
+
+    /// Whether there is no group yet.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// The bytes that were added since the last call. The block is all of them one after the other and
+    /// what [`BlockWriter::finish`] gives.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        self.taken += self.bytes.len() as u64;
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Adds a group of at most [`super::group::ROW_GROUP_ROWS_MAX`] rows; one without rows adds nothing.
+    pub fn push_group(&mut self, group: &RowGroup) {
+        if group.rows == 0 {
+            return;
+        }
+        assert!(group.rows <= super::group::ROW_GROUP_ROWS_MAX, "the merger cuts groups");
+        let mut columns = self.add_paths(group);
+        columns.sort_by_key(|&(path, _)| path);
+        let shape_of_row = self.add_shapes(group);
+        let slots = std::mem::take(&mut self.slots);
+        let rows_by_shape = RowsByShape::new(&slots, &shape_of_row);
+        let spellings = spellings_of(group, &self.paths);
+
+        let times = self.encode(|out| {
+            let times: Vec<u64> = group.times.iter().map(|&time| ints::ordered(time)).collect();
+            ints::put(out, &times);
+        });
+        let times = self.add_chunk(times);
+        let ids = self.encode(|out| put_ids(out, group));
+        let ids = self.add_chunk(ids);
+        let shapes = self.encode(|out| ints::put_codes(out, &shape_of_row));
+        let shapes = self.add_chunk(shapes);
+        let verbatim = (!group.verbatim.is_empty()).then(|| {
+            let chunk = self.encode(|out| {
+                put_count(out, group.verbatim.len());
+                texts::put(out, &group.verbatim);
+            });
+            self.add_chunk(chunk)
+        });
+
+        let mut encoded: Vec<_> = columns
+            .into_iter()
+            .map(|(path, column)| {
+                let spellings = spellings.get(&path).map_or(&[][..], Vec::as_slice);
+                self.encode_column(group, path, column, &rows_by_shape, spellings)
+            })
+            .collect();
+        let pools = self.add_pools(&mut encoded);
+        let columns = encoded.into_iter().map(|column| self.add_column(column)).collect();
+        drop(rows_by_shape);
+        self.slots = slots;
+        let (time_min, time_max) = min_max(group.times.iter().copied()).expect("the group has rows");
+        let origins = origin_ranges(group);
+        let (rows, sorted) = (group.rows, group.sorted);
+        let group = GroupInfo { rows, sorted, time_min, time_max, origins, columns, times, ids, shapes, verbatim };
+        self.groups.push((group, pools));
+    }
+
+    /// Ends the block: what is left of its bytes, and what it has.
+    pub fn finish(mut self) -> (Vec<u8>, BlockSummary) {
+        let mut body = Vec::new();
+        let shapes = self.shapes.finish();
+        footer::put_paths(&mut body, &self.paths);
+        footer::put_shapes(&mut body, &shapes);
+        super::wire::put_varint(&mut body, self.groups.len() as u64);
+        for (group, pools) in &self.groups {
+            footer::put_group(&mut body, group, pools);
+        }
+        let chunks_len = self.taken + self.bytes.len() as u64;
+        self.bytes.extend(footer::finish(&body, chunks_len, FOOTER_LEVEL));
+        let groups = || self.groups.iter().map(|(group, _)| group);
+        let summary = BlockSummary {
+            rows: groups().map(|group| u64::from(group.rows)).sum(),
+            time_min: groups().map(|group| group.time_min).min(),
+            time_max: groups().map(|group| group.time_max).max(),
+            origins: join_ranges(groups().flat_map(|group| group.origins.iter().copied())),
+            file_len: self.taken + self.bytes.len() as u64,
+        };
+        (self.bytes, summary)
+    }
+
+    /// The group's columns under the block's path ids.
+    fn add_paths<'g>(&mut self, group: &'g RowGroup) -> Vec<(PathId, &'g Column)> {
+        let columns = group.columns.iter().enumerate();
+        let present = columns.filter_map(|(id, column)| Some((PathId(id as u32), &**column.as_ref()?)));
+        present.map(|(id, column)| (self.paths.intern(group.paths.name(id)), column)).collect()
+    }
+
+    /// The block's number of each row's shape.
+    fn add_shapes(&mut self, group: &RowGroup) -> Vec<u32> {
+        let mut numbers = vec![u32::MAX; group.shapes.shapes.len()];
+        let rows = group.shape_of_row.iter().map(|&shape| {
+            let number = &mut numbers[shape as usize];
+            if *number == u32::MAX {
+                *number = self.add_shape(group, shape);
+            }
+            *number
+        });
+        rows.collect()
+    }
+
+    fn add_shape(&mut self, group: &RowGroup, number: u32) -> u32 {
+        let shape = &group.shapes.shapes[number as usize];
+        let slots: BTreeMap<PathId, PathId> = shape
+            .slots()
+            .map(|(path, _)| path)
+            .chain(shape.message)
+            .chain(shape.source)
+            .map(|path| (path, self.paths.intern(group.paths.name(path))))
+            .collect();
+        let head = head_of(shape);
+        let head =
+            ShapeHead { message: head.message.map(|p| slots[&p]), source: head.source.map(|p| slots[&p]), ..head };
+        let parts = group.shapes.parts_of(shape).map(|part| match part {
+            NewPart::Slot(path, spelling) => NewPart::Slot(slots[&path], spelling),
+            literal @ NewPart::Literal(_) => literal,
+        });
+        let before = self.shapes.len();
+        let number = self.shapes.intern(head, parts, None);
+        if number == before {
+            self.slots.add(number, self.shapes.shape(number));
+        }
+        number
+    }
+
+    fn encode(&mut self, put: impl FnOnce(&mut ChunkOut<'_>)) -> Parts {
+        let mut out = ChunkOut::new(Some(&mut self.compressor));
+        put(&mut out);
+        Parts { head: out.head, body: out.body }
+    }
+
+    fn encode_column(
+        &mut self,
+        group: &RowGroup,
+        path: PathId,
+        column: &Column,
+        rows_by_shape: &RowsByShape<'_>,
+        spellings: &[Spelling],
+    ) -> EncodedColumn {
+        let stored = values::choose(column.codes.as_deref(), &column.values);
+        let (codes, own_values) = match &stored {
+            Some(stored) => (stored.codes.as_deref(), &stored.values),
+            None => (column.codes.as_deref(), &column.values),
+        };
+        let row_times = row_time_form(group, column, codes, own_values);
+        let small = column.len() < POOLED_VALUES_MAX && own_values.memory_bytes() < POOLED_BYTES_MAX;
+        let mut out = ChunkOut::new((!small).then_some(&mut self.compressor));
+        presence::put(&mut out, column.rows.as_deref(), path, rows_by_shape);
+        let needs_shapes = presence::needs_shapes(&out);
+        match row_times {
+            Some(form) => values::put_row_times(&mut out, column.len(), form),
+            None => values::put(&mut out, codes, own_values),
+        }
+        let parts = Parts { head: out.head, body: out.body };
+        let filtered = self.options.filters && codes.is_none();
+        let filters = if filtered { self.filters.filters(own_values, spellings) } else { Filters::default() };
+        EncodedColumn {
+            pooled: small || parts.len() <= POOLED_CHUNK_BYTES_MAX,
+            info: ColumnInfo {
+                path,
+                values: column.len() as u32,
+                // A column that repeats the rows' times is read back without a dictionary.
+                distinct: codes.filter(|_| row_times.is_none()).map(|_| own_values.len() as u32),
+                form: form_of(own_values),
+                bounds: bounds_of(own_values),
+                needs_shapes,
+                needs_times: row_times.is_some(),
+                text_bytes: text_bytes(codes, own_values),
+                chunk: NO_CHUNK,
+                words: None,
+                trigrams: None,
+            },
+            parts,
+            filters,
+        }
+    }
+
+    /// Writes the small columns' chunks, several in one.
+    fn add_pools(&mut self, columns: &mut [EncodedColumn]) -> Vec<ChunkRef> {
+        let mut pools = Vec::new();
+        let mut pool = Vec::new();
+        let mut waiting: Vec<&mut EncodedColumn> = Vec::new();
+        let mut small = columns.iter_mut().filter(|column| column.pooled).peekable();
+        while let Some(column) = small.next() {
+            let Parts { head, body } = &column.parts;
+            let (start, len, head_len) = (pool.len() as u32, column.parts.len() as u32, head.len() as u32);
+            pool.extend_from_slice(head);
+            pool.extend_from_slice(body);
+            column.info.chunk.pooled = Some(Pooled { start, len, head_len });
+            waiting.push(column);
+            if pool.len() >= POOL_BYTES || small.peek().is_none() {
+                let parts = self.encode(|out| out.stream(&pool, Pack::Text));
+                let chunk = self.add_chunk(parts);
+                for column in waiting.drain(..) {
+                    column.info.chunk = ChunkRef { pooled: column.info.chunk.pooled, ..chunk };
+                }
+                pools.push(chunk);
+                pool.clear();
+            }
+        }
+        pools
+    }
+
+    fn add_column(&mut self, column: EncodedColumn) -> ColumnInfo {
+        let EncodedColumn { mut info, parts, filters, pooled } = column;
+        if !pooled {
+            info.chunk = self.add_chunk(parts);
+        }
+        let mut add = |part: Option<(Vec<u8>, Vec<u8>)>| part.map(|(head, body)| self.add_chunk(Parts { head, body }));
+        info.words = add(filters.words);
+        info.trigrams = add(filters.trigrams);
+        info
+    }
+
+    fn add_chunk(&mut self, parts: Parts) -> ChunkRef {
+        let offset = self.len();
+        self.bytes.extend_from_slice(&parts.head);
+        self.bytes.extend_from_slice(&parts.body);
+        ChunkRef {
+            offset,
+            len: u32::try_from(parts.len()).expect("a chunk of one row group is below 4 GiB"),
+            head_len: parts.head.len() as u32,
+            checksum: crc32c::crc32c(&parts.head),
+            pooled: None,
+        }
+    }
+}
+
+/// Head and body of a chunk.
+struct Parts {
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Parts {
+    fn len(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+}
+
+struct EncodedColumn {
+    info: ColumnInfo,
+    parts: Parts,
+    filters: Filters,
+    pooled: bool,
+}
+
+fn put_count(out: &mut ChunkOut<'_>, count: usize) {
+    super::wire::put_varint(&mut out.head, count as u64);
+}
+
+fn put_ids(out: &mut ChunkOut<'_>, group: &RowGroup) {
+    put_count(out, group.origins.len());
+    for origin in &group.origins {
+        out.head.extend(origin.0.to_le_bytes());
+    }
+    if group.origins.len() > 1 {
+        let codes = group.origin_codes.as_ref().expect("G1: several origins have codes");
+        ints::put_codes(out, codes);
+    }
+    ints::put(out, &group.sequences);
+}
+
+/// The form in which each value is the time of its row, if so.
+fn row_time_form(
+    group: &RowGroup,
+    column: &Column,
+    codes: Option<&[u32]>,
+    values: &Values,
+) -> Option<super::column::TimeForm> {
+    let Values::Times { values: times, form } = values else { return None };
+    let entry = |i: usize| codes.map_or(i, |codes| codes[i] as usize);
+    let all = (0..column.len()).all(|i| times[entry(i)] == group.times[column.row_of(i) as usize]);
+    all.then_some(*form)
+}
+
+fn form_of(values: &Values) -> Form {
+    match values {
+        Values::Texts(_) => Form::Texts,
+        Values::Integers(_) => Form::Integers,
+        Values::Decimals { .. } => Form::Decimals,
+        Values::Hex { .. } => Form::Hex,
+        Values::Ipv4(_) => Form::Ipv4,
+        Values::Affixed { .. } => Form::Affixed,
+        Values::Times { .. } => Form::Times,
+    }
+}
+
+fn bounds_of(values: &Values) -> Option<Bounds> {
+    let (range, scale) = match values {
+        Values::Integers(values) | Values::Times { values, .. } => (min_max(values.iter().copied()), 0),
+        Values::Decimals { values, scale } => (min_max(values.iter().copied()), *scale),
+        Values::Ipv4(values) => (min_max(values.iter().map(|&value| i64::from(value))), 0),
+        Values::Texts(_) | Values::Hex { .. } | Values::Affixed { .. } => (None, 0),
+    };
+    range.map(|(min, max)| Bounds { min, max, scale })
+}
+
+fn min_max(values: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
+    values.fold(None, |range, value| {
+        let (min, max) = range.unwrap_or((value, value));
+        Some((min.min(value), max.max(value)))
+    })
+}
+
+/// Length of all values' texts; for forms without texts, of what they take in memory.
+fn text_bytes(codes: Option<&[u32]>, values: &Values) -> u64 {
+    match (codes, values) {
+        (Some(codes), Values::Texts(texts)) => codes.iter().map(|&code| texts.range(code as usize).len() as u64).sum(),
+        (_, Values::Texts(texts)) => texts.bytes.len() as u64,
+        (Some(codes), _) => 8 * codes.len() as u64,
+        (None, values) => values.memory_bytes() as u64,
+    }
+}
+
+fn origin_ranges(group: &RowGroup) -> Vec<OriginRange> {
+    join_ranges((0..group.rows).map(|row| {
+        let id = group.id(row);
+        OriginRange { origin: id.origin, sequence_min: id.sequence.0, sequence_max: id.sequence.0 }
+    }))
+}
+
+fn join_ranges(ranges: impl Iterator<Item = OriginRange>) -> Vec<OriginRange> {
+    let mut joined: BTreeMap<_, OriginRange> = BTreeMap::new();
+    for range in ranges {
+        let own = joined.entry(range.origin).or_insert(range);
+        own.sequence_min = own.sequence_min.min(range.sequence_min);
+        own.sequence_max = own.sequence_max.max(range.sequence_max);
+    }
+    joined.into_values().collect()
+}
+
+/// In which spellings the values of each path stand in `raw`.
+fn spellings_of(group: &RowGroup, paths: &PathTable) -> BTreeMap<PathId, Vec<Spelling>> {
+    let mut spellings: BTreeMap<PathId, Vec<Spelling>> = BTreeMap::new();
+    for shape in &group.shapes.shapes {
+        for part in &shape.parts {
+            let ShapePart::Slot(path, spelling) = part else { continue };
+            let Some(path) = paths.get(group.paths.name(*path)) else { continue };
+            let known = spellings.entry(path).or_default();
+            if *spelling != Spelling::Bare && !known.contains(spelling) {
+                known.push(*spelling);
+            }
+        }
+    }
+    spellings
+}
+
+/// Stands where a column's chunk has not been placed yet.
+const NO_CHUNK: ChunkRef = ChunkRef { offset: 0, len: 0, head_len: 0, checksum: 0, pooled: None };
+/// zstd's level for the footer: it is small, and read more often than anything else.
+const FOOTER_LEVEL: i32 = 9;
+/// Columns with fewer values, and with less memory in bytes, share a chunk.
+const POOLED_VALUES_MAX: usize = 256;
+const POOLED_BYTES_MAX: usize = 2048;
+/// Chunks up to this length in bytes are not worth a range of their own.
+const POOLED_CHUNK_BYTES_MAX: usize = 96;
+/// Length at which a pool is closed, in bytes.
+const POOL_BYTES: usize = 256 << 10;
+const _: () = assert!(POOL_BYTES + POOLED_BYTES_MAX * 4 < footer::POOL_BYTES_MAX as usize);

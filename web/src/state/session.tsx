@@ -59,10 +59,21 @@ function go(wanted: Change, replace: boolean): void {
   const address = writeView(to);
   current = to;
   if (address !== location.search) {
-    if (replace || !isStep(from, to)) history.replaceState(null, "", address);
-    else history.pushState(null, "", address);
+    if (replace || !isStep(from, to)) history.replaceState(history.state, "", address);
+    else history.pushState({ depth: depth() + 1 }, "", address);
   }
   for (const listener of listeners) listener();
+}
+
+/** How many steps of this page lie behind the one on screen. */
+function depth(): number {
+  const state = history.state as { depth?: unknown } | null;
+  return typeof state?.depth === "number" ? state.depth : 0;
+}
+
+/** One step back, but never out of the page. */
+export function stepBack(): void {
+  if (depth() > 0) history.back();
 }
 
 function subscribe(listener: () => void): () => void {

@@ -130,7 +130,7 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
         Some(next)
     });
     if let Err(failure) = published.await {
-        core.discard([block]);
+        publish::discard_unless_named(core, block, &failure);
         return note(core, partition, failure);
     }
     // From here on it is the head of the chain, as read back: the rows change places.

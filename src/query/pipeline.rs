@@ -76,6 +76,11 @@ pub(crate) trait Operator: Send {
         false
     }
 
+    /// Whether what becomes of a row does not depend on the others.
+    fn is_row_by_row(&self) -> bool {
+        self.is_mapping()
+    }
+
     /// Whether it may let rows through as they come.
     fn is_streaming(&self) -> bool {
         true
@@ -129,6 +134,11 @@ impl Chain {
     /// Whether rows leave as they come, and what leaves early is final.
     pub(crate) fn is_streaming(&self) -> bool {
         self.operators.iter().all(|operator| operator.is_streaming())
+    }
+
+    /// Whether what becomes of a row does not depend on the others.
+    pub(crate) fn is_row_by_row(&self) -> bool {
+        self.operators.iter().all(|operator| operator.is_row_by_row())
     }
 
     /// Applies the stages that map each row by itself.

@@ -5,7 +5,11 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod engine;
+mod fuzz;
+mod http_ingest;
+mod http_openapi;
 mod http_server;
 mod oracle;
+mod query_oracle;
 mod server;
 mod tidy;

@@ -52,4 +52,8 @@ impl Operator for Run {
     fn push(&mut self, row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
         if self.condition.holds(&row) { next(row) } else { Ok(Flow::More) }
     }
+
+    fn is_row_by_row(&self) -> bool {
+        true
+    }
 }

@@ -331,6 +331,27 @@ fn every_generated_query_parses_prints_back_and_has_an_answer() {
 }
 
 #[test]
+fn the_examples_of_the_documentation_parse() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/query-language.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let (mut before, mut parsed) = ("", 0);
+    for line in document.lines() {
+        before = match line {
+            "## Expressions" => "",
+            "## Stages" => "* | ",
+            _ => before,
+        };
+        let Some((first, _)) = line.strip_prefix("| `").and_then(|row| row.split_once(" | ")) else { continue };
+        for example in first.trim_end_matches('`').split("`, `") {
+            let query = format!("{before}{example}");
+            parse(&query).unwrap_or_else(|error| panic!("{}", error.render(&query)));
+            parsed += 1;
+        }
+    }
+    assert!(parsed > 30, "the tables have examples: {parsed}");
+}
+
+#[test]
 fn the_parser_reads_what_the_generator_wrote() {
     let hidden = ["timestamp", "message", "source"];
     for event in generate::events(&mut Rng::new(2), 500) {

@@ -58,6 +58,11 @@ impl Call {
         (context, CancelOnDrop(cancel))
     }
 
+    /// A header's text; `None` if it is not there or not visible ASCII.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
     pub(super) fn query(&self) -> String {
         self.params.text("q").unwrap_or_default().to_owned()
     }

@@ -46,12 +46,13 @@ pub(super) async fn export(call: Call) -> Result<Response<Body>, ApiError> {
         Some(Err(error)) => return Err(refuse(error)),
         first => first,
     };
-    let content_type = writer.content_type();
+    let (content_type, file) = writer.content_type();
     let request_id = call.request_id;
     let body = stream::iter(first).chain(parts).map(move |part| render(part, &mut writer, &request_id));
     let mut response = Response::new(Body::from_stream(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(file));
     Ok(response)
 }
 
@@ -84,10 +85,11 @@ fn writer(call: &Call) -> Writer {
 }
 
 impl Writer {
-    fn content_type(&self) -> &'static str {
+    /// The media type, and what a browser does with it.
+    fn content_type(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Ndjson => "application/x-ndjson",
-            Self::Csv(_) => "text/csv; charset=utf-8",
+            Self::Ndjson => ("application/x-ndjson", "attachment; filename=\"helios-export.ndjson\""),
+            Self::Csv(_) => ("text/csv; charset=utf-8", "attachment; filename=\"helios-export.csv\""),
         }
     }
 

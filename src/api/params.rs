@@ -85,6 +85,11 @@ impl Params {
         self.raw(name).filter(|text| !text.is_empty())
     }
 
+    /// A parameter's text as given, even if it is empty.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.raw(name)
+    }
+
     /// A whole number, or its default.
     pub fn whole(&self, name: &str) -> u64 {
         let ParamKind::Whole { default, .. } = self.declaration(name).kind else { panic!("`{name}` is no number") };

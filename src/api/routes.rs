@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, http};
 
 use super::params::{Param, ParamKind};
-use super::{ApiError, App, export, page, reads, search_stream, status};
+use super::{ApiError, App, admin, complete, export, ingest, page, reads, search_stream, status, tail};
 
 /// One route.
 #[derive(Debug)]
@@ -162,6 +162,13 @@ const INGEST_INDEX: Param = text(
 const INGEST_ENV: Param = text("env", "The environment; `default` without it. Wins over the header `X-Helios-Env`.");
 const INGEST_SOURCE: Param = text("source", "The source of events that name none themselves.");
 
+const ACK: Param = Param {
+    name: "ack",
+    kind: ParamKind::Choice(&["local"]),
+    required: false,
+    doc: "What to wait for: `local`, this node's log. (`shared` comes with the shared store.)",
+};
+
 const SEARCH_PARAMS: &[Param] = &[Q, ENV, INDEX, START, END, LIMIT, CURSOR, SORT, COUNT, TZ];
 
 const fn ok(schema: &'static str, doc: &'static str) -> Answer {
@@ -174,6 +181,43 @@ const fn stream(content_type: &'static str, doc: &'static str) -> Answer {
 
 /// Every route.
 pub static OPERATIONS: &[Operation] = &[
+    Operation {
+        id: "ingest",
+        method: Method::Post,
+        path: "/api/ingest",
+        summary: "Stores NDJSON, one object a line. An event that is acknowledged is durable and searchable.",
+        params: &[INGEST_INDEX, INGEST_ENV, INGEST_SOURCE, ACK],
+        body: Some(BodyDoc {
+            content_type: "application/x-ndjson",
+            doc: "One JSON object a line; gzip, deflate, zstd or snappy by Content-Encoding.",
+        }),
+        answers: &[ok("IngestAnswer", "What was stored, and which lines were refused.")],
+        handler: || post(ingest::ndjson),
+    },
+    Operation {
+        id: "ingest_raw",
+        method: Method::Post,
+        path: "/api/ingest/raw",
+        summary: "Stores text, one event a line.",
+        params: &[
+            INGEST_INDEX,
+            INGEST_ENV,
+            INGEST_SOURCE,
+            ACK,
+            Param {
+                name: "format",
+                kind: ParamKind::Choice(&["text"]),
+                required: false,
+                doc: "`text`: a line is a message.",
+            },
+        ],
+        body: Some(BodyDoc {
+            content_type: "text/plain",
+            doc: "One event a line; gzip, deflate, zstd or snappy by Content-Encoding.",
+        }),
+        answers: &[ok("IngestAnswer", "What was stored, and which lines were refused.")],
+        handler: || post(ingest::raw),
+    },
     Operation {
         id: "search",
         method: Method::Get,
@@ -248,6 +292,16 @@ pub static OPERATIONS: &[Operation] = &[
         body: None,
         answers: &[ok("DiscoverAnswer", "The fields, most frequent first.")],
         handler: || get(reads::discover_fields),
+    },
+    Operation {
+        id: "tail",
+        method: Method::Get,
+        path: "/api/tail",
+        summary: "Matches as they arrive, as server-sent events: `hit` (Hit), and `dropped` ({\"count\": how many, \"at_least\": whether it may be more}) when the reader cannot keep up.",
+        params: &[Q, ENV, INDEX],
+        body: None,
+        answers: &[stream("text/event-stream", "The events; a comment every 15 s shows that the connection is alive.")],
+        handler: || get(tail::tail),
     },
     Operation {
         id: "export",
@@ -326,6 +380,53 @@ pub static OPERATIONS: &[Operation] = &[
         body: None,
         answers: &[ok("StatsAnswer", "Sums over all that may be read.")],
         handler: || get(status::stats),
+    },
+    Operation {
+        id: "complete",
+        method: Method::Get,
+        path: "/api/complete",
+        summary: "What may stand at the cursor of a query: fields, values, stages, functions.",
+        params: &[
+            Q,
+            ENV,
+            INDEX,
+            START,
+            END,
+            whole("cursor", 0, 1_000_000, 1_000_000, "Characters before the cursor; the end of the query without it."),
+        ],
+        body: None,
+        answers: &[ok("CompleteAnswer", "The items, likeliest first.")],
+        handler: || get(complete::complete),
+    },
+    Operation {
+        id: "gc",
+        method: Method::Post,
+        path: "/api/admin/gc",
+        summary: "Drops the partitions that are past their retention now.",
+        params: &[],
+        body: None,
+        answers: &[ok("AdminAnswer", "What was done.")],
+        handler: || post(admin::gc),
+    },
+    Operation {
+        id: "merge",
+        method: Method::Post,
+        path: "/api/admin/merge",
+        summary: "Nothing: the server merges blocks by itself.",
+        params: &[],
+        body: None,
+        answers: &[ok("AdminAnswer", "Says so.")],
+        handler: || post(admin::merge),
+    },
+    Operation {
+        id: "commit",
+        method: Method::Post,
+        path: "/api/admin/commit",
+        summary: "Nothing: what is acknowledged is durable and searchable.",
+        params: &[],
+        body: None,
+        answers: &[ok("AdminAnswer", "Says so.")],
+        handler: || post(admin::commit),
     },
     Operation {
         id: "healthz",

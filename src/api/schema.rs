@@ -184,13 +184,14 @@ fn ingest_answer() -> Value {
 
 fn indexes_answer() -> Value {
     let index = Shape::new()
-        .with("name", text())
-        .with("partitions", whole())
+        .with("env", text())
+        .with("index", text())
+        .with("partitions", described(whole(), "Days with events."))
         .with("events", whole())
+        .with("bytes", described(whole(), "Bytes of its blocks."))
         .with("raw_bytes", described(whole(), "Bytes of its blocks' events as sent."))
-        .with("stored_bytes", described(whole(), "Bytes of its blocks."))
-        .with("earliest", nullable(time()))
-        .with("latest", nullable(time()))
+        .with("first", described(nullable(time()), "Time of the earliest event."))
+        .with("last", described(nullable(time()), "Time of the latest event."))
         .build();
     Shape::new().with("env", text()).with("indexes", list(index)).with("warnings", warnings()).build()
 }

@@ -20,7 +20,7 @@ pub(super) async fn indexes(call: Call) -> Result<Response<Body>, ApiError> {
     for view in views(&snapshot).filter(|view| *view.key.env == *env) {
         indexes.entry(view.key.index.to_string()).or_default().add(view);
     }
-    let indexes: Vec<Value> = indexes.into_iter().map(|(name, sums)| sums.as_index(&name)).collect();
+    let indexes: Vec<Value> = indexes.into_iter().map(|(name, sums)| sums.as_index(&env, &name)).collect();
     answer(&json!({"env": env, "indexes": indexes, "warnings": call.params.warnings}))
 }
 
@@ -152,15 +152,16 @@ impl Sums {
         self.latest = Some(self.latest.map_or(time, |latest| latest.max(time)));
     }
 
-    fn as_index(&self, name: &str) -> Value {
+    fn as_index(&self, env: &str, index: &str) -> Value {
         json!({
-            "name": name,
+            "env": env,
+            "index": index,
             "partitions": self.partitions,
             "events": self.events,
+            "bytes": self.stored_bytes,
             "raw_bytes": self.raw_bytes,
-            "stored_bytes": self.stored_bytes,
-            "earliest": self.earliest.map(format_rfc3339),
-            "latest": self.latest.map(format_rfc3339),
+            "first": self.earliest.map(format_rfc3339),
+            "last": self.latest.map(format_rfc3339),
         })
     }
 }

@@ -63,7 +63,8 @@ impl Follower {
                     }
                 }
                 Err(RecvError::Lagged(batches)) => {
-                    return Some(sse::event("dropped", &json!({"count": null, "batches": batches})));
+                    // Nobody knows how many events were in them, but none was empty.
+                    return Some(sse::event("dropped", &json!({"count": batches, "at_least": true})));
                 }
                 Err(RecvError::Closed) => return None,
             }
@@ -81,7 +82,7 @@ fn render(hits: &[Hit]) -> Bytes {
     let (shown, left_out) = hits.split_at(hits.len().min(HITS_A_BATCH_MAX));
     let mut out: Vec<u8> = shown.iter().flat_map(|hit| sse::event("hit", hit)).collect();
     if !left_out.is_empty() {
-        out.extend(sse::event("dropped", &json!({"count": left_out.len(), "batches": 1})));
+        out.extend(sse::event("dropped", &json!({"count": left_out.len(), "at_least": false})));
     }
     out.into()
 }

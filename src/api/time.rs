@@ -1,4 +1,4 @@
-//! Times in parameters, and times in answers.
+//! Times in parameters.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -22,11 +22,6 @@ pub fn read(text: &str, now: UnixNanos, zone: &TimeZone) -> Result<UnixNanos, St
         calendar(text, zone)
     };
     read.ok_or_else(|| TAKES.to_owned())
-}
-
-/// RFC 3339 in UTC, with as many digits as the time needs.
-pub fn rfc3339(time: UnixNanos) -> String {
-    Timestamp::from_nanosecond(i128::from(time.0)).map(|time| time.to_string()).expect("64 bits end in the year 2262")
 }
 
 fn calendar(text: &str, zone: &TimeZone) -> Option<UnixNanos> {
@@ -131,6 +126,11 @@ const TAKES: &str = "must be a time from 1678 to 2261: RFC 3339 (2026-06-14T10:0
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::time::format_rfc3339;
+
+    fn rfc3339(time: UnixNanos) -> String {
+        format_rfc3339(time.0)
+    }
 
     /// 2026-06-14T10:20:30.5Z, a Sunday.
     const NOW: UnixNanos = UnixNanos(1_781_432_430_500_000_000);

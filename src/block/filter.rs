@@ -60,6 +60,11 @@ impl FilterReader {
         self.kind != Kind::Trigrams || folded.windows(3).all(|bytes| self.may_have(trigram(bytes)))
     }
 
+    /// How many bytes it takes in memory, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.fingerprints.len()
+    }
+
     /// Reads a filter from its chunk, whose checksum has been looked at.
     pub(super) fn read(mut chunk: ChunkIn<'_>) -> Result<Self, BlockError> {
         let kind = match chunk.head.byte()? {

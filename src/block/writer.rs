@@ -242,7 +242,8 @@ impl BlockWriter {
             info: ColumnInfo {
                 path,
                 values: column.len() as u32,
-                distinct: codes.map(|_| own_values.len() as u32),
+                // A column that repeats the rows' times is read back without a dictionary.
+                distinct: codes.filter(|_| row_times.is_none()).map(|_| own_values.len() as u32),
                 form: form_of(own_values),
                 bounds: bounds_of(own_values),
                 needs_shapes,

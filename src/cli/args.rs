@@ -19,6 +19,9 @@ pub struct Arguments {
 /// What `helios` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start a server
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ConfigArgs),
     /// Search events, on a server or straight on a data directory
     #[command(after_help = SEARCH_EXAMPLES)]
     Search(SearchArgs),
@@ -31,6 +34,12 @@ pub enum Command {
     /// Write all matches to standard output or a file, without a cap
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArgs),
+    /// Make up the logs of a small shop, with a story to be found in them
+    #[command(after_help = super::demo::EXAMPLES)]
+    Demo(super::demo::DemoArgs),
+    /// Check a data directory offline: every chain, every checksum, the log
+    #[command(after_help = "Example:\n  helios verify --data-dir ./data")]
+    Verify(VerifyArgs),
     /// Show every setting, its value and where it comes from
     #[command(after_help = "Example:\n  HELIOS_PORT=7400 helios settings --config helios.toml")]
     Settings(SettingsArgs),
@@ -184,6 +193,14 @@ pub struct ExportArgs {
     pub output: Option<PathBuf>,
 }
 
+/// `helios verify`
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The data directory; no server may be using it
+    #[arg(long, default_value = "./data")]
+    pub data_dir: PathBuf,
+}
+
 /// `helios settings`
 #[derive(Args, Debug)]
 pub struct SettingsArgs {
@@ -226,6 +243,15 @@ Exit codes:
   2  the command line is wrong
   3  no server answers, or the connection broke
   4  done in part: some lines were refused, or something is damaged";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  helios serve                                   on http://127.0.0.1:7300, data in ./data
+  helios serve --data-dir /var/lib/helios --port 7400
+  HELIOS_RETENTION_DEFAULT_DAYS=30 helios serve --config helios.toml
+
+Each flag has a variable (HELIOS_...) and a key in the file; a flag wins over a variable, a variable over the file.
+SIGTERM and Ctrl-C let running requests end and flush everything.";
 
 const SEARCH_EXAMPLES: &str = "\
 Examples:

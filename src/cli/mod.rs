@@ -8,16 +8,19 @@
 
 mod args;
 pub mod client;
-mod demo;
+pub mod demo;
 mod export;
 mod ingest;
 mod lines;
+mod offline;
 mod output;
 mod remote;
 mod search;
+mod serve;
 pub mod settings;
 mod show_settings;
 mod tail;
+mod verify;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -28,21 +31,58 @@ use client::ClientError;
 use crate::api::error::chain;
 use crate::host::Host;
 
-/// Runs a command to its end and returns the code to exit with. Says on standard error what went wrong.
-pub async fn run(command: Command, host: Host) -> ExitCode {
-    let done = match command {
-        Command::Search(args) => search::run(host, args).await,
-        Command::Tail(args) => tail::run(host, args).await,
-        Command::Ingest(args) => ingest::run(host, args).await,
-        Command::Export(args) => export::run(host, args).await,
-        Command::Settings(args) => show_settings::run(&args),
-        Command::Completions { shell } => args::completions(shell),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::say(&format!("helios: {failure}"));
-            ExitCode::from(failure.code)
+/// A command that is ready to run.
+pub struct Ready {
+    command: Command,
+    serve: Option<serve::Plan>,
+}
+
+impl Ready {
+    /// Reads what the command needs before there is a host.
+    ///
+    /// # Errors
+    /// If the settings cannot be used.
+    pub fn new(command: Command) -> Result<Self, Failure> {
+        let serve = match &command {
+            Command::Serve(args) => {
+                let (settings, _, notices) = show_settings::load(args)?;
+                Some(serve::Plan::new(settings, notices)?)
+            }
+            _ => None,
+        };
+        Ok(Self { command, serve })
+    }
+
+    /// Threads for work that burns CPU.
+    pub fn cpu_workers(&self) -> usize {
+        let asked = self.serve.as_ref().and_then(|plan| plan.settings.query_threads);
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        asked.map_or_else(cores, |threads| usize::try_from(threads).unwrap_or(usize::MAX))
+    }
+
+    /// Which messages go to standard error.
+    pub fn log_filter(&self) -> &str {
+        self.serve.as_ref().map_or("warn", |plan| &plan.settings.log)
+    }
+
+    /// Runs the command to its end and returns the code to exit with. Says on standard error what went
+    /// wrong.
+    pub async fn run(self, host: Host) -> ExitCode {
+        let done = match (self.command, self.serve) {
+            (Command::Serve(_), Some(plan)) => serve::run(host, plan).await,
+            (Command::Serve(_), None) => unreachable!("a plan was made for it"),
+            (Command::Demo(args), _) => demo::run(host, args).await,
+            (Command::Search(args), _) => search::run(host, args).await,
+            (Command::Tail(args), _) => tail::run(host, args).await,
+            (Command::Ingest(args), _) => ingest::run(host, args).await,
+            (Command::Export(args), _) => export::run(host, args).await,
+            (Command::Verify(args), _) => verify::run(host, args).await,
+            (Command::Settings(args), _) => show_settings::run(&args),
+            (Command::Completions { shell }, _) => args::completions(shell),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.report(),
         }
     }
 }
@@ -61,6 +101,14 @@ impl Failure {
 
     fn with_code(code: u8, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
+    }
+}
+
+impl Failure {
+    /// Says it on standard error, in one line, and gives the code to exit with.
+    pub fn report(&self) -> ExitCode {
+        output::say(&format!("helios: {self}"));
+        ExitCode::from(self.code)
     }
 }
 

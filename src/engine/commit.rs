@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tracing::warn;
 
 use super::core::{Applied, Core, KIB};
+use super::flush;
 use super::log::{LogFailure, LogRecord, LogWriter};
 use super::partition::HeadBatch;
 use super::record::{AppendError, NewGroup, NewRecord, Receipt};
@@ -85,7 +85,17 @@ pub(crate) async fn append(
 
 /// The one task that writes the log. Ends when all senders are gone.
 pub(crate) async fn commit_loop(core: Arc<Core>, mut queue: mpsc::Receiver<Pending>, mut log: LogWriter) {
-    while let Some(first) = queue.recv().await {
+    loop {
+        let first = host_select! {
+            first = queue.recv() => match first {
+                Some(first) => first,
+                None => break,
+            },
+            () = core.wake_log.notified() => {
+                end_flushed_segment(&core, &mut log).await;
+                continue;
+            }
+        };
         let mut bytes = first.record.body.len() as u64;
         let mut group = vec![first];
         // The sync in flight was the window: what came meanwhile goes together.
@@ -95,6 +105,16 @@ pub(crate) async fn commit_loop(core: Arc<Core>, mut queue: mpsc::Receiver<Pendi
             group.push(next);
         }
         commit_group(&core, &mut log, group, bytes).await;
+    }
+    log.close();
+}
+
+/// Lets go of a log that nobody needs any more. Only the task that writes it can tell: while no head
+/// has events, and none is added because this is what adds them, all that is in the log is in blocks.
+async fn end_flushed_segment(core: &Core, log: &mut LogWriter) {
+    if core.open_count() == 0 {
+        log.close();
+        flush::remove_segments_below(core, u64::MAX).await;
     }
 }
 
@@ -133,21 +153,14 @@ async fn writable(core: &Core, bytes: u64) -> Result<(), AppendError> {
     if let Some(why) = core.stopped() {
         return Err(AppendError::Stopped(why));
     }
-    let free = match core.host.disk.free_bytes(&core.root).await {
-        Ok(free) => free,
-        Err(error) => return Err(AppendError::Failed(error.to_string())),
-    };
-    // What is in the heads will be written once more, as blocks.
-    let needed = core.settings.reserve_bytes.saturating_add(bytes) + core.head_bytes.load(Ordering::Relaxed) / 4;
-    let full = free < needed;
-    if core.disk_full.swap(full, Ordering::Relaxed) != full {
-        warn!(full, free, needed, "ingest {} because of free disk space", if full { "stops" } else { "goes on" });
+    match core.check_room(bytes).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(why)) => {
+            core.wake_flush.notify_one();
+            Err(AppendError::Full(why))
+        }
+        Err(error) => Err(AppendError::Failed(error.to_string())),
     }
-    if full {
-        core.wake_flush.notify_one();
-        return Err(AppendError::Full(format!("{free} bytes are free, {needed} are needed")));
-    }
-    Ok(())
 }
 
 fn failed(core: &Core, failure: LogFailure) -> AppendError {

@@ -108,7 +108,7 @@ async fn merge(core: &Arc<Core>, partition: &Arc<Partition>, inputs: &[Arc<Store
                 return false;
             }
             Err(failure) => {
-                core.discard([block]);
+                publish::discard_unless_named(core, block, &failure);
                 failure
             }
         },

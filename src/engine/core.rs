@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::layout;
 use super::log::Segments;
@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) room: Notify,
     pub(crate) wake_flush: Notify,
     pub(crate) wake_compact: Notify,
+    /// Every head is empty: the log may end its segment.
+    pub(crate) wake_log: Notify,
     pub(crate) applied: broadcast::Sender<Applied>,
     /// Keeps other processes out until the engine is closed.
     lock: Mutex<Option<Box<dyn DiskLock>>>,
@@ -101,6 +103,7 @@ impl Core {
             room: Notify::new(),
             wake_flush: Notify::new(),
             wake_compact: Notify::new(),
+            wake_log: Notify::new(),
             applied: broadcast::Sender::new(APPLIED_QUEUE_GROUPS),
             lock: Mutex::new(lock),
             host,
@@ -165,6 +168,23 @@ impl Core {
         error!(%why, %source, "writing has stopped until the server is restarted");
         let mut stopped = self.stopped.lock().expect("no panic while held");
         stopped.get_or_insert_with(|| format!("{why}: {source}"));
+    }
+
+    /// Asks the disk how much more may be written before `bytes` of requests no longer fit; notes
+    /// whether it is full.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) async fn check_room(&self, bytes: u64) -> io::Result<Result<(), String>> {
+        let free = self.host.disk.free_bytes(&self.root).await?;
+        // What is in the heads will be written once more, as blocks.
+        let needed = self.settings.reserve_bytes.saturating_add(bytes) + self.head_bytes.load(Ordering::Relaxed) / 4;
+        let full = free < needed;
+        if self.disk_full.swap(full, Ordering::Relaxed) != full {
+            let state = if full { "ingest stops: the disk is full" } else { "ingest goes on: there is room again" };
+            warn!(free, needed, "{state}");
+        }
+        Ok(if full { Err(format!("{free} bytes are free, {needed} are needed")) } else { Ok(()) })
     }
 
     /// Why writing has stopped until a restart, if it has.
@@ -240,4 +260,4 @@ impl Core {
 /// Unit of the queue's semaphore: its permits are counted in 32 bits.
 pub(crate) const KIB: u64 = 1 << 10;
 /// Groups that a follower may be behind before it is told that it missed some.
-const APPLIED_QUEUE_GROUPS: usize = 256;
+const APPLIED_QUEUE_GROUPS: usize = 16;

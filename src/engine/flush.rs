@@ -44,6 +44,10 @@ pub(crate) async fn flush_loop(core: Arc<Core>) {
             core.host.tasks.spawn("flush", Box::pin(task));
         }
         core.collect_garbage().await;
+        if core.disk_full.load(Ordering::Relaxed) {
+            // So that the node is ready again before anybody dares to send it something.
+            let _ = core.check_room(0).await;
+        }
         host_select! {
             () = core.stop_requested() => return,
             () = core.wake_flush.notified() => {}
@@ -57,12 +61,12 @@ fn due(core: &Core) -> Vec<Arc<Partition>> {
     let now = core.host.clock.monotonic();
     let heads: Vec<_> = core.open_partitions().into_iter().map(|p| (p.figures(), p)).collect();
     let log_bytes = core.segments.lock().expect("no panic while held").bytes();
-    let crowded = core.head_bytes.load(Ordering::Relaxed) >= core.settings.head_bytes_max / 2
-        || heads.len() > core.settings.open_partitions_max;
+    let head_bytes = core.head_bytes.load(Ordering::Relaxed);
+    let crowded = head_bytes >= core.settings.head_bytes_max / 2 || heads.len() > core.settings.open_partitions_max;
     // Segments go in order, so the head that needs the oldest one is what keeps the log long.
-    let oldest = (log_bytes > core.settings.log_bytes_max || core.disk_full.load(Ordering::Relaxed))
-        .then(|| heads.iter().filter_map(|(figures, _)| figures.ordinal).min())
-        .flatten();
+    let slack = log_bytes > LOG_SLACK_BYTES.saturating_add(LOG_SLACK_FACTOR * head_bytes);
+    let long = log_bytes > core.settings.log_bytes_max || core.disk_full.load(Ordering::Relaxed);
+    let oldest = (slack || long).then(|| heads.iter().filter_map(|(figures, _)| figures.ordinal).min()).flatten();
     let largest = heads.iter().map(|(figures, _)| figures.raw_bytes).max().unwrap_or(0);
     let mut due: Vec<_> = heads
         .into_iter()
@@ -70,7 +74,9 @@ fn due(core: &Core) -> Vec<Arc<Partition>> {
             figures.rows > 0
                 && (is_due(core, figures, now)
                     || (crowded && figures.raw_bytes == largest)
-                    || (oldest.is_some() && figures.ordinal == oldest))
+                    || (oldest.is_some()
+                        && figures.ordinal == oldest
+                        && (long || now.saturating_sub(figures.since) >= core.settings.flush_age)))
         })
         .collect();
     due.sort_by_key(|(figures, _)| std::cmp::Reverse(figures.raw_bytes));
@@ -105,7 +111,7 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
     }
     let raw_bytes: u64 = prefix.batches.iter().map(|batch| batch.raw_bytes).sum();
     let groups: Vec<_> = prefix.batches.iter().map(|batch| Arc::clone(&batch.rows)).collect();
-    let encoded = core.host.cpu.run(Cost::bytes(raw_bytes), move || encode::fresh(&groups, raw_bytes)).await;
+    let encoded = core.host.cpu.run(Cost::bytes(raw_bytes), move || encode::fresh(groups, raw_bytes)).await;
     let upto = flush_mark(core, prefix.upto);
     if let Err(failure) = publish::make_partition_folders(core, partition).await {
         return note(core, partition, failure);
@@ -124,7 +130,7 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
         Some(next)
     });
     if let Err(failure) = published.await {
-        core.discard([block]);
+        publish::discard_unless_named(core, block, &failure);
         return note(core, partition, failure);
     }
     // From here on it is the head of the chain, as read back: the rows change places.
@@ -163,15 +169,23 @@ fn flush_mark(core: &Core, upto: Watermarks) -> Watermarks {
 
 /// Removes the segments that no head needs any more, oldest first.
 async fn remove_segments(core: &Core, flushed: &Partition) {
+    if core.open_count() == 0 {
+        core.wake_log.notify_one();
+    }
+    let needed = core.open_partitions().iter().filter_map(|partition| partition.figures().ordinal).min();
+    let needed = match needed {
+        Some(_) if core.settings.mutation.is(Mutant::SegmentRemoval) => flushed.figures().ordinal,
+        needed => needed,
+    };
+    remove_segments_below(core, needed.unwrap_or(u64::MAX)).await;
+}
+
+/// Removes the segments older than `ordinal`, but never the one that is written to.
+pub(crate) async fn remove_segments_below(core: &Core, ordinal: u64) {
     let removable: Vec<LiveSegment> = {
         let mut segments = core.segments.lock().expect("no panic while held");
-        let needed = core.open_partitions().iter().filter_map(|partition| partition.figures().ordinal).min();
-        let needed = match needed {
-            Some(_) if core.settings.mutation.is(Mutant::SegmentRemoval) => flushed.figures().ordinal,
-            needed => needed,
-        };
-        // ORDER: never the youngest, which may be written to while this looks.
-        let limit = needed.unwrap_or(u64::MAX).min(segments.youngest());
+        // ORDER: never the one that is written to, not even while every head is empty.
+        let limit = ordinal.min(segments.active().unwrap_or(u64::MAX));
         segments.take_below(limit)
     };
     for (done, segment) in removable.iter().enumerate() {
@@ -188,6 +202,10 @@ async fn remove_segments(core: &Core, flushed: &Partition) {
     }
 }
 
+/// A log that is longer than this and some times what is in the heads is mostly flushed already: the small
+/// heads that hold it back are flushed as soon as they are old enough.
+const LOG_SLACK_BYTES: u64 = 4 << 20;
+const LOG_SLACK_FACTOR: u64 = 4;
 /// How long a flush that failed waits before it is tried again.
 const FLUSH_RETRY: Duration = Duration::from_secs(1);
 /// How often the ages of heads are looked at.

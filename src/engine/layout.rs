@@ -46,18 +46,39 @@ pub(crate) fn parse_block_name(name: &str) -> Option<BlockId> {
     name.strip_suffix(BLOCK_SUFFIX)?.parse().ok()
 }
 
+/// Why folders are not there for sure.
+pub(crate) enum FolderFailure {
+    /// One could not be made; it may be tried again.
+    Make(io::Error),
+    /// A name could not be made durable: asking again would prove nothing.
+    Sync(io::Error),
+}
+
+impl FolderFailure {
+    pub(crate) fn into_error(self) -> io::Error {
+        match self {
+            Self::Make(error) | Self::Sync(error) => error,
+        }
+    }
+}
+
 /// Creates the folders of `path`, one by one below `root`, each durable before the next.
 ///
 /// Folders that were there already are synced into their parents too: the process that made them may
 /// have been killed before it did.
-pub(crate) async fn make_folders(disk: &Arc<dyn Disk>, root: &Path, path: &str, sync: bool) -> io::Result<()> {
+pub(crate) async fn make_folders(
+    disk: &Arc<dyn Disk>,
+    root: &Path,
+    path: &str,
+    sync: bool,
+) -> Result<(), FolderFailure> {
     let mut folder = root.to_path_buf();
     for part in path.split('/') {
         let parent = folder.clone();
         folder.push(part);
-        disk.create_dir(&folder).await?;
+        disk.create_dir(&folder).await.map_err(FolderFailure::Make)?;
         if sync {
-            disk.sync_dir(&parent).await?;
+            disk.sync_dir(&parent).await.map_err(FolderFailure::Sync)?;
         }
     }
     Ok(())

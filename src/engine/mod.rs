@@ -224,6 +224,9 @@ impl Engine {
             worker.join().await;
         }
         self.flush_now().await;
+        if self.core.open_count() == 0 {
+            flush::remove_segments_below(&self.core, u64::MAX).await;
+        }
         self.core.release();
     }
 }

@@ -133,15 +133,17 @@ async fn prepare(host: &Host, root: &Path, settings: &Settings) -> Result<Box<dy
     for folder in [layout::LOG_FOLDER, layout::QUARANTINE_FOLDER, layout::LOST_FOLDER] {
         make(disk, root, folder).await?;
     }
+    remove_temporaries(disk, root).await.map_err(|error| OpenError::io(root, error))?;
     write_format(host, root, settings).await?;
     Ok(lock)
 }
 
 async fn make(disk: &Arc<dyn Disk>, root: &Path, folder: &str) -> Result<(), OpenError> {
-    layout::make_folders(disk, root, folder, true).await.map_err(|error| OpenError::io(&root.join(folder), error))
+    let made = layout::make_folders(disk, root, folder, true).await;
+    made.map_err(|failure| OpenError::io(&root.join(folder), failure.into_error()))
 }
 
-/// Creates the data directory and what is missing above it.
+/// Creates the data directory and what is missing above it, durably.
 async fn make_root(disk: &Arc<dyn Disk>, root: &Path) -> io::Result<()> {
     let mut missing = Vec::new();
     let mut at = root;
@@ -153,10 +155,30 @@ async fn make_root(disk: &Arc<dyn Disk>, root: &Path) -> io::Result<()> {
     for folder in missing.into_iter().rev() {
         disk.create_dir(folder).await?;
     }
-    match root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => disk.sync_dir(parent).await,
-        None => Ok(()),
+    // DURABLE: every name on the way, also those that were there: who made them may have been killed
+    // before they were durable.
+    for above in root.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match disk.sync_dir(above).await {
+            // A folder that we may not even read is none that we made.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            other => other?,
+        }
     }
+    Ok(())
+}
+
+/// Removes what an earlier life did not finish in the node's own folders: its names would be in the way.
+async fn remove_temporaries(disk: &Arc<dyn Disk>, root: &Path) -> io::Result<()> {
+    for folder in [layout::NODE_FOLDER, layout::LOST_FOLDER] {
+        let folder = root.join(folder);
+        for entry in disk.list(&folder).await? {
+            if entry.name.ends_with(layout::TEMPORARY_SUFFIX) {
+                disk.remove_file(&folder.join(entry.name)).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(crate) async fn lock(disk: &Arc<dyn Disk>, root: &Path) -> Result<Box<dyn DiskLock>, OpenError> {

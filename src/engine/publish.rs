@@ -1,15 +1,17 @@
 //! Committing the next generation of a manifest.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tracing::warn;
 
 use super::core::Core;
-use super::layout;
+use super::layout::{self, FolderFailure};
 use super::manifest::{MANIFEST_FORMAT, Manifest, check_step};
 use super::mutant::Mutant;
 use super::partition::{Committed, Partition};
+use super::snapshot::StoredBlock;
 use crate::chain::{Commit, Link, StoreError};
 
 /// Why a generation is not in the chain.
@@ -57,6 +59,15 @@ pub(crate) async fn publish(
     }
 }
 
+/// Discards a block whose generation was not committed. After an unknown outcome the chain may name
+/// it all the same: then only the next start can tell, and it removes what is not named.
+pub(crate) fn discard_unless_named(core: &Core, block: Arc<StoredBlock>, failure: &PublishFailure) {
+    match failure {
+        PublishFailure::Failed(_) => core.discard([block]),
+        PublishFailure::Stopped(_) => {}
+    }
+}
+
 /// Makes the partition's folders, durably, before anything is put into them.
 ///
 /// # Errors
@@ -68,9 +79,11 @@ pub(crate) async fn make_partition_folders(core: &Core, partition: &Partition) -
     }
     let sync = !core.settings.mutation.is(Mutant::PartitionFolderSync);
     for folder in [layout::manifest_folder(&partition.folder), layout::blocks_folder(&partition.folder)] {
-        layout::make_folders(&core.host.disk, &core.root, &folder, sync)
-            .await
-            .map_err(|error| PublishFailure::Failed(error.to_string()))?;
+        let made = layout::make_folders(&core.host.disk, &core.root, &folder, sync).await;
+        made.map_err(|failure| match failure {
+            FolderFailure::Make(error) => PublishFailure::Failed(error.to_string()),
+            FolderFailure::Sync(error) => PublishFailure::Stopped(error),
+        })?;
     }
     committed.folders_made = true;
     Ok(())

@@ -199,8 +199,11 @@ async fn sync_adopted(
         if !synced.insert(key.clone()) || partition.manifest.lock().await.manifest.generation == 0 {
             continue;
         }
-        if let Err(publish::PublishFailure::Failed(why)) = publish::make_partition_folders(core, &partition).await {
-            return Err(OpenError::Damaged { what: partition.folder.clone(), why });
+        if let Err(failure) = publish::make_partition_folders(core, &partition).await {
+            return Err(match failure {
+                publish::PublishFailure::Failed(why) => OpenError::Damaged { what: partition.folder.clone(), why },
+                publish::PublishFailure::Stopped(error) => OpenError::io(&core.root.join(&partition.folder), error),
+            });
         }
         for folder in [layout::blocks_folder(&partition.folder), layout::manifest_folder(&partition.folder)] {
             let path = core.root.join(folder);

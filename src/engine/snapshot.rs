@@ -11,7 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::OnceCell;
 
-use crate::block::RowGroup;
+use crate::block::footer::TRAILER_BYTES;
+use crate::block::{BlockError, Footer, RowGroup};
 use crate::event::PartitionKey;
 use crate::host::{Disk, DiskFile};
 
@@ -45,11 +46,12 @@ pub struct StoredBlock {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     file: OnceCell<Arc<dyn DiskFile>>,
+    footer: OnceCell<Arc<Footer>>,
 }
 
 impl StoredBlock {
     pub(crate) fn new(entry: BlockEntry, disk: Arc<dyn Disk>, path: PathBuf) -> Self {
-        Self { entry, disk, path, file: OnceCell::new() }
+        Self { entry, disk, path, file: OnceCell::new(), footer: OnceCell::new() }
     }
 
     /// Reads exactly `len` bytes from `offset`.
@@ -59,6 +61,30 @@ impl StoredBlock {
     pub async fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
         let file = self.file.get_or_try_init(|| self.disk.open(&self.path)).await?;
         file.read_at(offset, len).await
+    }
+
+    /// What the block has and where it lies in the file. Read once, kept as long as the block is.
+    ///
+    /// # Errors
+    /// What the disk says; [`io::ErrorKind::InvalidData`] if the footer is damaged.
+    pub async fn footer(&self) -> io::Result<Arc<Footer>> {
+        self.footer.get_or_try_init(|| self.read_footer()).await.cloned()
+    }
+
+    async fn read_footer(&self) -> io::Result<Arc<Footer>> {
+        let damaged = |error: BlockError| io::Error::new(io::ErrorKind::InvalidData, error);
+        let file_len = self.entry.bytes;
+        let tail_len = file_len.min(FOOTER_READ_BYTES);
+        let tail_start = file_len - tail_len;
+        let tail = self.read(tail_start, usize::try_from(tail_len).map_err(io::Error::other)?).await?;
+        let trailer_start = tail.len().saturating_sub(TRAILER_BYTES);
+        let (offset, _) = Footer::locate(&tail[trailer_start..], file_len).map_err(damaged)?;
+        let footer = if offset >= tail_start {
+            tail
+        } else {
+            self.read(offset, usize::try_from(file_len - offset).map_err(io::Error::other)?).await?
+        };
+        Footer::parse(&footer, file_len).map(Arc::new).map_err(damaged)
     }
 
     /// Where the file is.
@@ -74,3 +100,6 @@ impl PartitionView {
         stored + self.head.iter().map(|group| u64::from(group.rows)).sum::<u64>()
     }
 }
+
+/// A footer of up to this length comes with one read.
+const FOOTER_READ_BYTES: u64 = 64 << 10;

@@ -7,14 +7,25 @@
 //! two values are equal and which comes first, for everybody alike; each file of `stages` is one
 //! pipeline stage.
 
+mod aggregate;
 pub mod answer;
+mod cache;
+mod cursor;
 pub mod decimal;
 pub mod error;
 pub mod language;
 pub mod matching;
+mod memory;
+mod pipeline;
+mod prepare;
+mod record;
 pub mod request;
+mod rows;
+mod run;
 mod scan;
+mod source;
 pub mod stages;
+mod table;
 pub mod tail;
 pub mod value;
 
@@ -40,6 +51,7 @@ pub use tail::LiveFilter;
 pub struct QueryShared {
     host: Host,
     limits: QueryLimits,
+    cache: cache::ChunkCache,
 }
 
 /// What queries may use.
@@ -65,7 +77,16 @@ pub struct QueryContext {
 impl QueryShared {
     /// Makes it.
     pub fn new(host: Host, limits: QueryLimits) -> Self {
-        Self { host, limits }
+        Self { host, limits, cache: cache::ChunkCache::new(limits.cache_bytes) }
+    }
+}
+
+impl QueryContext {
+    /// The same with a switch of its own, which goes off when the guard is dropped: so the work of a
+    /// future that nobody waits for any more ends on the CPU pool too.
+    fn guarded(&self) -> (Self, CancelOnDrop) {
+        let cancel = self.cancel.part();
+        (Self { cancel: cancel.clone(), ..self.clone() }, CancelOnDrop(cancel))
     }
 }
 
@@ -84,22 +105,25 @@ fn not_yet<T>() -> Result<T, QueryError> {
 /// # Cancel safety
 /// A drop ends the work on the CPU pool too.
 pub async fn search(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &SearchRequest,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &SearchRequest,
 ) -> Result<SearchAnswer, QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    run::search(&context, snapshot, request, None).await
 }
 
 /// Answers a search piece by piece: progress, the hits as soon as they are final, the rest. Ends with
 /// `Cancelled` when nobody receives any more.
 pub async fn search_stream(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &SearchRequest,
-    _events: mpsc::Sender<SearchEvent>,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &SearchRequest,
+    events: mpsc::Sender<SearchEvent>,
 ) -> Result<(), QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    let answer = run::search(&context, snapshot, request, Some(&events)).await?;
+    events.send(SearchEvent::Done(Box::new(answer))).await.map_err(|_| QueryError::Cancelled)
 }
 
 /// Counts over time.

@@ -248,23 +248,32 @@ pub fn fits_pattern(pattern: &str, name: &str) -> bool {
 
 /// Stops a query from outside. All clones are one switch; it never goes back.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    own: Arc<AtomicBool>,
+    outer: Option<Arc<AtomicBool>>,
+}
 
 impl Cancel {
     /// Stops the query: its work ends at the next look, within milliseconds.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.own.store(true, Ordering::Relaxed);
     }
 
     /// Whether somebody stopped it.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let outer = self.outer.as_ref().is_some_and(|outer| outer.load(Ordering::Relaxed));
+        outer || self.own.load(Ordering::Relaxed)
     }
 
     /// # Errors
     /// `Cancelled` once somebody stopped it.
     pub fn check(&self) -> Result<(), QueryError> {
         if self.is_cancelled() { Err(QueryError::Cancelled) } else { Ok(()) }
+    }
+
+    /// A switch for a part of the query, which this one stops too.
+    pub(crate) fn part(&self) -> Self {
+        Self { own: Arc::default(), outer: Some(Arc::clone(&self.own)) }
     }
 }
 

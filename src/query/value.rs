@@ -163,6 +163,11 @@ impl Operand {
         Some(fold(value).as_ref().cmp(self.folded.as_str()))
     }
 
+    /// Rule 5 on `timestamp`: whether a time equals this, as times, or as printed if this is no time.
+    pub fn equals_time(&self, nanos: i64) -> bool {
+        self.order_of_time(nanos).is_eq()
+    }
+
     /// Rule 6 on `timestamp`: where a time lies, seen from this bound. A bound that is no time is
     /// compared with the time as printed.
     pub fn order_of_time(&self, nanos: i64) -> Ordering {

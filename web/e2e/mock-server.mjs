@@ -171,8 +171,11 @@ function discover(params) {
 
 function indexes(params) {
   const env = params.get("env") || "default";
-  const groups = Map.groupBy(events.filter((e) => e.hit.env === env), (e) => e.hit.index);
-  return { indexes: [...groups].map(([index, list]) => ({ env, index, events: list.length, first: list.at(-1).hit.timestamp, last: list[0].hit.timestamp, bytes: list.length * 60 })) };
+  const groups = new Map();
+  for (const e of events) {
+    if (e.hit.env === env) groups.has(e.hit.index) ? groups.get(e.hit.index).push(e) : groups.set(e.hit.index, [e]);
+  }
+  return { indexes: [...groups].map(([index, list]) => ({ name: index, partitions: 1, events: list.length, raw_bytes: list.length * 300, stored_bytes: list.length * 60, earliest: list.at(-1).hit.timestamp, latest: list[0].hit.timestamp })), env, warnings: [] };
 }
 
 function context(params) {
@@ -215,7 +218,7 @@ const READS = {
   "/api/context": context,
   "/api/complete": complete,
   "/api/indexes": indexes,
-  "/api/envs": () => ({ envs: [{ name: "default" }] }),
+  "/api/envs": () => ({ envs: [{ name: "default", indexes: 1, events: events.length }], warnings: [] }),
 };
 
 const sse = (name, data) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -235,10 +238,11 @@ function streamSearch(params, request, response) {
 
 function streamTail(params, request, response) {
   const { test } = parse(params.get("q") ?? "");
+  const index = params.get("index") || null;
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.write(": alive\n\n");
   const tail = (added) => {
-    for (const e of added) if (test(e)) response.write(sse("hit", e.hit));
+    for (const e of added) if ((index === null || e.hit.index === index) && test(e)) response.write(sse("hit", e.hit));
   };
   tails.add(tail);
   request.on("close", () => tails.delete(tail));

@@ -119,105 +119,15 @@ impl Shop {
 }
 
 fn voices() -> Vec<Voice> {
-    let voice = |kind, base, spread, done: &[_], slow: &[_], failed: &[_]| Voice {
-        done: templates(done),
-        slow: templates(slow),
-        failed: templates(failed),
-        base,
-        spread,
-        kind,
+    let voice = |script: &Script| Voice {
+        done: templates(script.done),
+        slow: templates(script.slow),
+        failed: templates(script.failed),
+        base: script.base,
+        spread: script.spread,
+        kind: script.kind,
     };
-    vec![
-        voice(
-            "UpstreamUnavailable",
-            30,
-            900,
-            &["request served, {s90000} bytes to {ip}", "request served from edge cache, {s9000} bytes to {ip}"],
-            &["slow upstream, {s90000} bytes to {ip}"],
-            &["upstream call failed, attempt {d3}, client {ip}", "no healthy upstream for the route, client {ip}"],
-        ),
-        voice(
-            "CacheMiss",
-            12,
-            300,
-            &[
-                "product page built from {s40} blocks",
-                "cache hit for product block {x8}",
-                "listing of {s60} products sorted by \\\"price\\\"",
-            ],
-            &["cache miss, rebuilt {s40} blocks"],
-            &["template \\\"product-{d40}\\\" could not be rendered"],
-        ),
-        voice(
-            "ShardTimeout",
-            60,
-            2_400,
-            &[
-                "query \\\"{dish}\\\" found {s900} products",
-                "query \\\"{dish}\\\" found nothing, suggested {d5} spellings",
-            ],
-            &["query \\\"{dish}\\\" waited for shard {d12}"],
-            &["shard {d12} did not answer, partial result withheld"],
-        ),
-        voice(
-            "Conflict",
-            18,
-            400,
-            &[
-                "item sku-{s5000} added, cart of {s12} items",
-                "cart priced at {eur} EUR",
-                "voucher WELCOME-{d90} accepted",
-            ],
-            &["cart locked by another request, retried"],
-            &["cart version conflict on {x16}"],
-        ),
-        voice(
-            "PoolTimeout",
-            90,
-            1_800,
-            &["order {d90000000} placed: {s9} items, {eur} EUR", "order {d90000000} confirmed to the customer"],
-            &[
-                "connection pool to payments exhausted: 8 of 8 in use, waited {s5000} ms",
-                "order {d90000000} is waiting for payments",
-            ],
-            &[
-                "order {d90000000} failed: no connection to payments within 5000 ms",
-                "payments call failed for order {d90000000}: pool timeout",
-            ],
-        ),
-        voice(
-            "ProviderTimeout",
-            140,
-            2_600,
-            &["card authorised: {eur} EUR by provider p{d4}", "authorisation {x16} captured"],
-            &["authorisation queued, {s400} before it"],
-            &["authorisation {x16} timed out after 3000 ms", "request abandoned by the caller, {eur} EUR not captured"],
-        ),
-        voice(
-            "OutOfStock",
-            15,
-            250,
-            &["reserved {s5} of sku-{s5000} in hall {d9}", "stock of sku-{s5000} is {s400}"],
-            &["stock row locked, waited {s200} ms"],
-            &["reservation {x8} lost its lock"],
-        ),
-        voice(
-            "CarrierError",
-            80,
-            1_500,
-            &["parcel {x16} is with the carrier", "label {d900000} printed in hall {d9}"],
-            &["carrier answered late"],
-            &["carrier refused label {d900000}"],
-        ),
-        voice(
-            "InvalidCredentials",
-            50,
-            700,
-            &["login of a known device", "session {x16} renewed"],
-            &["password check took long"],
-            &["session store did not answer"],
-        ),
-    ]
+    SCRIPTS.iter().map(voice).collect()
 }
 
 fn machines() -> Vec<Machine> {
@@ -276,6 +186,112 @@ fn machines() -> Vec<Machine> {
 fn templates(texts: &[&'static str]) -> Vec<Template> {
     texts.iter().map(|text| Template::new(text)).collect()
 }
+
+/// A [`Voice`] as it is written down.
+struct Script {
+    kind: &'static str,
+    base: u64,
+    spread: u64,
+    done: &'static [&'static str],
+    slow: &'static [&'static str],
+    failed: &'static [&'static str],
+}
+
+/// By index of the service.
+const SCRIPTS: &[Script] = &[
+    Script {
+        kind: "UpstreamUnavailable",
+        base: 30,
+        spread: 900,
+        done: &["request served, {s90000} bytes to {ip}", "request served from edge cache, {s9000} bytes to {ip}"],
+        slow: &["slow upstream, {s90000} bytes to {ip}"],
+        failed: &["upstream call failed, attempt {d3}, client {ip}", "no healthy upstream for the route, client {ip}"],
+    },
+    Script {
+        kind: "CacheMiss",
+        base: 12,
+        spread: 300,
+        done: &[
+            "product page built from {s40} blocks",
+            "cache hit for product block {x8}",
+            "listing of {s60} products sorted by \\\"price\\\"",
+        ],
+        slow: &["cache miss, rebuilt {s40} blocks"],
+        failed: &["template \\\"product-{d40}\\\" could not be rendered"],
+    },
+    Script {
+        kind: "ShardTimeout",
+        base: 60,
+        spread: 2_400,
+        done: &[
+            "query \\\"{dish}\\\" found {s900} products",
+            "query \\\"{dish}\\\" found nothing, suggested {d5} spellings",
+        ],
+        slow: &["query \\\"{dish}\\\" waited for shard {d12}"],
+        failed: &["shard {d12} did not answer, partial result withheld"],
+    },
+    Script {
+        kind: "Conflict",
+        base: 18,
+        spread: 400,
+        done: &[
+            "item sku-{s5000} added, cart of {s12} items",
+            "cart priced at {eur} EUR",
+            "voucher WELCOME-{d90} accepted",
+        ],
+        slow: &["cart locked by another request, retried"],
+        failed: &["cart version conflict on {x16}"],
+    },
+    Script {
+        kind: "PoolTimeout",
+        base: 90,
+        spread: 1_800,
+        done: &["order {d90000000} placed: {s9} items, {eur} EUR", "order {d90000000} confirmed to the customer"],
+        slow: &[
+            "connection pool to payments exhausted: 8 of 8 in use, waited {s5000} ms",
+            "order {d90000000} is waiting for payments",
+        ],
+        failed: &[
+            "order {d90000000} failed: no connection to payments within 5000 ms",
+            "payments call failed for order {d90000000}: pool timeout",
+        ],
+    },
+    Script {
+        kind: "ProviderTimeout",
+        base: 140,
+        spread: 2_600,
+        done: &["card authorised: {eur} EUR by provider p{d4}", "authorisation {x16} captured"],
+        slow: &["authorisation queued, {s400} before it"],
+        failed: &[
+            "authorisation {x16} timed out after 3000 ms",
+            "request abandoned by the caller, {eur} EUR not captured",
+        ],
+    },
+    Script {
+        kind: "OutOfStock",
+        base: 15,
+        spread: 250,
+        done: &["reserved {s5} of sku-{s5000} in hall {d9}", "stock of sku-{s5000} is {s400}"],
+        slow: &["stock row locked, waited {s200} ms"],
+        failed: &["reservation {x8} lost its lock"],
+    },
+    Script {
+        kind: "CarrierError",
+        base: 80,
+        spread: 1_500,
+        done: &["parcel {x16} is with the carrier", "label {d900000} printed in hall {d9}"],
+        slow: &["carrier answered late"],
+        failed: &["carrier refused label {d900000}"],
+    },
+    Script {
+        kind: "InvalidCredentials",
+        base: 50,
+        spread: 700,
+        done: &["login of a known device", "session {x16} renewed"],
+        slow: &["password check took long"],
+        failed: &["session store did not answer"],
+    },
+];
 
 #[cfg(test)]
 mod tests {

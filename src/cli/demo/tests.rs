@@ -8,7 +8,7 @@ use super::*;
 
 fn written(bytes: u64, seed: u64) -> (Vec<Value>, Value, Vec<u8>) {
     let (mut out, mut expect) = (Vec::new(), Vec::new());
-    let lines = write_set(Set::of_days(bytes, seed, parse_day("2026-03-01").unwrap()), &mut out, &mut expect).unwrap();
+    let lines = write_set(Set::of_days(bytes, seed, day("2026-03-01").unwrap()), &mut out, &mut expect).unwrap();
     let text = std::str::from_utf8(&out).unwrap();
     assert!(text.ends_with("}\n"));
     let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -81,7 +81,8 @@ pub(crate) fn scan(segment: &Bytes, id: SegmentId, end: Option<u64>) -> SegmentS
         offset = frame.next;
         scan.records.push(frame.record);
     }
-    if let Some(end) = end.filter(|end| *end > segment.len() as u64) {
+    // A segment that was given up may be shorter than its header: no record was ever answered from it.
+    if let Some(end) = end.filter(|end| *end > HEADER_BYTES && *end > segment.len() as u64) {
         // The file is shorter than what was durable of it.
         bad.push((offset.min(segment.len() as u64), end, last_sequence + 1, u64::MAX));
     }

@@ -19,6 +19,8 @@ use crate::host::{DiskFile, Host};
 pub(crate) struct Segments {
     next_ordinal: u64,
     live: VecDeque<LiveSegment>,
+    /// The one that is written to.
+    active: Option<u64>,
 }
 
 /// A segment that is still on disk.
@@ -95,9 +97,9 @@ impl Segments {
         self.live.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// The ordinal of the youngest segment; 0 if none was ever made.
-    pub(crate) fn youngest(&self) -> u64 {
-        self.next_ordinal
+    /// The ordinal of the segment that is written to.
+    pub(crate) fn active(&self) -> Option<u64> {
+        self.active
     }
 }
 
@@ -192,9 +194,11 @@ impl LogWriter {
         }
     }
 
-    fn close(&mut self) {
+    /// Ends the current segment where it is durable; the next append begins another.
+    pub(crate) fn close(&mut self) {
         if let Some(current) = self.current.take() {
             self.prior = (current.id.number, current.len);
+            self.segments.lock().expect("no panic while held").active = None;
         }
     }
 
@@ -206,9 +210,7 @@ impl LogWriter {
         let file = self.host.disk.create_new(&path).await.map_err(Attempt::Refused)?;
         // Known from here on, so that it is removed one day even if it is given up.
         let ordinal = self.segments.lock().expect("no panic while held").add(id, HEADER_BYTES);
-        if let Err(error) = file.preallocate(self.settings.segment_bytes).await {
-            info!(%error, "could not reserve room for a log segment");
-        }
+        self.reserve_room(&file).await;
         let header = Header { id, prior: self.prior }.encode();
         file.append(Bytes::from(header)).await.map_err(Attempt::Refused)?;
         if !self.settings.mutation.is(Mutant::LogHeaderSync) {
@@ -221,8 +223,21 @@ impl LogWriter {
                 return Err(Attempt::Stopped(error));
             }
         }
+        self.segments.lock().expect("no panic while held").active = Some(ordinal);
         self.current = Some(Current { id, ordinal, file, len: HEADER_BYTES });
         Ok(())
+    }
+}
+
+impl LogWriter {
+    /// Reserves the segment's room, unless that would take what little a nearly full disk has left.
+    async fn reserve_room(&self, file: &Arc<dyn DiskFile>) {
+        let plenty = self.settings.reserve_bytes.saturating_add(4 * self.settings.segment_bytes);
+        if self.host.disk.free_bytes(&self.dir).await.is_ok_and(|free| free >= plenty) {
+            if let Err(error) = file.preallocate(self.settings.segment_bytes).await {
+                info!(%error, "could not reserve room for a log segment");
+            }
+        }
     }
 }
 

@@ -57,7 +57,6 @@ mod tests {
     async fn a_panic_reaches_the_caller_and_not_the_next_job() {
         let cpu = CpuPool::new(Arc::new(RealCpu::new(1).unwrap()));
         let caller = cpu.clone();
-        #[allow(clippy::disallowed_methods, reason = "the panic must end a task, not this test")]
         let panicked = tokio::spawn(async move { caller.run(Cost::bytes(1), || panic!("on purpose")).await });
         assert!(panicked.await.unwrap_err().is_panic());
         assert_eq!(cpu.run(Cost::bytes(1), || 3).await, 3);

@@ -1,7 +1,5 @@
 //! Asks a filter of a row group: which rows fit.
 
-use std::sync::Arc;
-
 use super::bitmap::Bitmap;
 use super::filter::{Filter, Leaf, Node};
 use super::raw::{Verdict, asks_for_escapes, has_lettered_escape, verdict};
@@ -9,9 +7,9 @@ use super::text::TextTest;
 use super::value_test::{ValueTest, may_hold_all, render};
 use super::view::{Missing, View};
 use crate::block::column::Column;
-use crate::block::group::SOURCE_FIELD;
-use crate::block::{RawCursor, ShapePart, Values};
+use crate::block::{RawCursor, Shape, ShapePart, Values};
 use crate::event::{EventId, PathId, Spelling};
+use crate::query::error::QueryError;
 use crate::query::language::Member;
 use crate::query::request::{Cancel, Scope};
 use crate::query::value::print_time;
@@ -23,6 +21,14 @@ pub(crate) enum Stop {
     Missing(Missing),
     /// Somebody cancelled the query.
     Cancelled,
+    /// It went wrong for good.
+    Failed(QueryError),
+}
+
+impl From<QueryError> for Stop {
+    fn from(error: QueryError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl From<Missing> for Stop {
@@ -206,16 +212,15 @@ impl Evaluator<'_> {
     }
 
     fn id(&self, test: &ValueTest, mask: Bitmap) -> Result<Bitmap, Stop> {
-        let group = self.view.for_rows()?;
+        let ids = self.view.ids()?;
         if let ValueTest::Equals(operand) = test
             && let Ok(id) = operand.folded.parse::<EventId>()
         {
-            let sequences = &group.sequences;
             return Ok(Bitmap::from_fn(mask.len(), |row| {
-                sequences[row as usize] == id.sequence.0 && mask.contains(row) && group.origin(row) == id.origin
+                ids.sequences[row as usize] == id.sequence.0 && mask.contains(row) && ids.id(row) == id
             }));
         }
-        Ok(Bitmap::from_fn(mask.len(), |row| mask.contains(row) && test.fits(&group.id(row).to_string())))
+        Ok(Bitmap::from_fn(mask.len(), |row| mask.contains(row) && test.fits(&ids.id(row).to_string())))
     }
 
     /// Rows whose line as sent fits.
@@ -254,9 +259,6 @@ impl Evaluator<'_> {
         let mut fitting = Bitmap::none(self.view.rows());
         let mut missing = Vec::new();
         for path in self.view.present() {
-            if self.view.paths().name(path) == SOURCE_FIELD {
-                continue;
-            }
             let column = match self.view.may_fit_text(path, test) {
                 Ok(false) => continue,
                 Ok(true) => self.view.column(path),
@@ -282,7 +284,15 @@ impl Evaluator<'_> {
     /// Rows of `rest` that fit by their shape alone, and rows whose lines have to be looked at.
     fn raw_candidates(&self, test: &TextTest, rest: &Bitmap) -> Result<(Bitmap, Bitmap), Stop> {
         let table = self.view.shapes();
-        let verdicts: Vec<Verdict> = table.shapes.iter().map(|shape| verdict(test, table, shape)).collect();
+        let verbatim = self.view.has_verbatim();
+        // A missing message is the empty text.
+        let fits_empty = test.fits("");
+        let judge = |shape: &Shape| match shape {
+            Shape { message: None, .. } if fits_empty => Verdict::Every,
+            Shape { verbatim: true, .. } if !verbatim => Verdict::No,
+            _ => verdict(test, table, shape),
+        };
+        let verdicts: Vec<Verdict> = table.shapes.iter().map(judge).collect();
         let (mut every, mut maybe) = (Bitmap::none(rest.len()), Bitmap::none(rest.len()));
         if verdicts.iter().any(|verdict| *verdict != Verdict::No) {
             let shape_of_row = self.view.shape_of_row()?;
@@ -294,15 +304,16 @@ impl Evaluator<'_> {
                 }
             }
         }
-        let mut escaped = self.rows_with_escapes(asks_for_escapes(test))?;
+        let mut escaped = self.rows_with_escapes(test)?;
         escaped.and(rest);
         maybe.or(&escaped);
         Ok((every, maybe))
     }
 
-    /// Rows with a value whose raw form may hold what its text does not: letters of an escape, or (if
-    /// `all`) any escape.
-    fn rows_with_escapes(&self, all: bool) -> Result<Bitmap, Stop> {
+    /// Rows with a value whose raw form may hold what its text does not: letters of an escape, or any
+    /// escape if the test could ask for one.
+    fn rows_with_escapes(&self, test: &TextTest) -> Result<Bitmap, Stop> {
+        let all = asks_for_escapes(test);
         let mut rows = Bitmap::none(self.view.rows());
         let mut spellings: Vec<(PathId, Spelling)> = Vec::new();
         for shape in &self.view.shapes().shapes {
@@ -317,10 +328,12 @@ impl Evaluator<'_> {
         }
         let mut missing = Vec::new();
         for (path, spelling) in spellings {
-            if !self.view.has(path) || !self.view.may_have_escapes(path) {
-                continue;
-            }
-            let column = match self.view.column(path) {
+            let column = match self.view.may_fit_text(path, test) {
+                Ok(false) => continue,
+                Ok(true) => self.view.column(path),
+                Err(filter) => Err(filter),
+            };
+            let column = match column {
                 Ok(Some(column)) => column,
                 Ok(None) => continue,
                 Err(parts) => {

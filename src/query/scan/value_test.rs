@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::bitmap::Bitmap;
 use super::text::{TextTest, equals_folded};
-use crate::block::{Texts, Values};
+use crate::block::footer::Bounds;
+use crate::block::{Form, Texts, Values};
 use crate::query::decimal::Decimal;
 use crate::query::language::{Bound, Cidr, FieldTest, regex};
 use crate::query::value::{Operand, fold, fold_char, read_address};
@@ -79,6 +80,31 @@ impl ValueTest {
             }
             Self::Present => true,
             Self::Text(_) | Self::Cidr(_) => self.fits(&printed(time_ns)),
+        }
+    }
+
+    /// Whether a number of a column of these bounds may fit.
+    pub(crate) fn may_fit_numbers(&self, form: Form, bounds: Bounds) -> bool {
+        if !matches!(form, Form::Integers | Form::Decimals) {
+            return true;
+        }
+        let decimal = |value: i64| Decimal::new(i128::from(value), -i32::from(bounds.scale));
+        let (min, max) = (decimal(bounds.min), decimal(bounds.max));
+        match self {
+            Self::Equals(operand) => operand.number.is_some_and(|number| min <= number && number <= max),
+            Self::Range(low, high) => {
+                let above = match low.number() {
+                    Some(Some((low, _))) => low <= max,
+                    _ => true,
+                };
+                let below = match high.number() {
+                    Some(Some((high, _))) => high >= min,
+                    _ => true,
+                };
+                above && below
+            }
+            Self::Cidr(_) => false,
+            Self::Text(_) | Self::Present => true,
         }
     }
 
@@ -303,6 +329,20 @@ pub(crate) fn render(values: &Values) -> Texts {
     texts
 }
 
+/// As [`may_hold_all`], for a column of which only the form is known.
+pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
+    let number = |c: char| c.is_ascii_digit();
+    let may_hold = |c: char| match form {
+        Form::Texts | Form::Affixed => true,
+        Form::Integers => number(c) || c == '-',
+        Form::Decimals => number(c) || matches!(c, '-' | '.'),
+        Form::Hex => c.is_ascii_hexdigit(),
+        Form::Ipv4 => number(c) || c == '.',
+        Form::Times => number(c) || matches!(c, '-' | ':' | '.' | ',' | 't' | 'z' | ' '),
+    };
+    parts.iter().all(|part| part.chars().all(may_hold))
+}
+
 /// Whether some text of these could have all these folded parts, going by the characters that its form
 /// can have.
 pub(crate) fn may_hold_all(values: &Values, parts: &[String]) -> bool {
@@ -319,7 +359,7 @@ pub(crate) fn may_hold_all(values: &Values, parts: &[String]) -> bool {
         Values::Times { form, .. } => {
             number(c)
                 || matches!(c, '-' | ':' | 'z')
-                || [form.separator, form.point].contains(&(c as u8).to_ascii_uppercase())
+                || c.is_ascii() && [form.separator, form.point].contains(&(c as u8).to_ascii_uppercase())
         }
     };
     parts.iter().all(|part| part.chars().all(may_hold))

@@ -12,6 +12,10 @@ use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{Name};
 use crate::query::language::arguments::read_span;
+use crate::query::error::QueryError;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::{Record, same_name};
+use crate::query::value::{Number, Value};
 use super::StageSyntax;
 
 /// `bin <field> span=<width> [as <name>]`: numbers or times rounded down to buckets.
@@ -81,6 +85,63 @@ impl fmt::Display for Width {
         match self {
             Self::Time(span) => write!(f, "{span}"),
             Self::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl StageRun for Bin {
+    fn start(&self, _context: &StageContext) -> Result<Step, QueryError> {
+        Ok(Step::Rows(Box::new(Run(self.clone()))))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        std::iter::once(&self.field).chain(&self.target).cloned().collect()
+    }
+}
+
+struct Run(Bin);
+
+impl Operator for Run {
+    fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        let values: Vec<Value> =
+            row.values(&self.0.field).iter().filter_map(|value| self.0.width.round_down(value)).collect();
+        row.set(self.0.target.as_ref().unwrap_or(&self.0.field), values);
+        next(row)
+    }
+
+    fn columns(&self, columns: &mut Vec<FieldName>) {
+        if let Some(target) = &self.0.target
+            && !columns.iter().any(|own| same_name(true, own, target))
+        {
+            columns.push(target.clone());
+        }
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
+    }
+}
+
+impl Width {
+    /// The multiple of the width at or below a value; `None` if the value has none.
+    fn round_down(&self, value: &Value) -> Option<Value> {
+        match self {
+            Self::Time(span) => {
+                let (time, width) = (value.to_time()?, span.nanos()?);
+                time.div_euclid(width).checked_mul(width).map(Value::Time)
+            }
+            Self::Number(width) => match value.to_number()? {
+                Number::Exact(number) => {
+                    let rest = number.checked_rem(*width)?;
+                    let down = number.checked_sub(rest)?;
+                    let down = if rest < Decimal::ZERO { down.checked_sub(*width)? } else { down };
+                    Some(Value::Number(down))
+                }
+                Number::Float(number) => {
+                    let width = width.to_f64();
+                    Some(Value::float((number / width).floor() * width))
+                }
+            },
         }
     }
 }

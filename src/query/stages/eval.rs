@@ -8,6 +8,11 @@ use crate::query::language::{FieldName, ScalarExpr};
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{Name};
+use crate::query::error::QueryError;
+use crate::query::language::Program;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::{Record, same_name};
+use crate::query::value::Value;
 use super::StageSyntax;
 
 /// `eval <field> = <expression>, …`: computed fields.
@@ -43,5 +48,47 @@ impl fmt::Display for Eval {
             f.write_str(if index == 0 { "eval " } else { ", " })?;
             write!(f, "{} = {expr}", Name(field.typed()))
         })
+    }
+}
+
+impl StageRun for Eval {
+    fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+        let programs = self.assignments.iter();
+        let programs = programs.map(|(name, expr)| (name.clone(), Program::new(expr, context.now))).collect();
+        Ok(Step::Rows(Box::new(Run { programs })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        let read = self.assignments.iter().flat_map(|(_, expr)| expr.fields());
+        read.chain(self.assignments.iter().map(|(name, _)| name)).cloned().collect()
+    }
+}
+
+struct Run {
+    programs: Vec<(FieldName, Program)>,
+}
+
+impl Operator for Run {
+    fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        for (name, program) in &self.programs {
+            let values = match program.value(&row) {
+                Value::Null if !row.table => Vec::new(),
+                value => vec![value],
+            };
+            row.set(name, values);
+        }
+        next(row)
+    }
+
+    fn columns(&self, columns: &mut Vec<FieldName>) {
+        for (name, _) in &self.programs {
+            if !columns.iter().any(|own| same_name(true, own, name)) {
+                columns.push(name.clone());
+            }
+        }
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
     }
 }

@@ -10,6 +10,11 @@ use crate::query::language::{FieldName, Pattern};
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{list, print_pattern, Name};
+use crate::query::error::QueryError;
+use crate::query::matching::Matcher;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::{Record, same_name};
+use crate::query::value::fold;
 use super::StageSyntax;
 
 /// `fields [-] <name or pattern>, …`: which fields stay.
@@ -76,5 +81,69 @@ impl fmt::Display for FieldSelector {
             Self::Name(name) => write!(f, "{}", Name(name.typed())),
             Self::Pattern(pattern) => print_pattern(f, pattern, ",*?"),
         }
+    }
+}
+
+impl StageRun for Fields {
+    fn start(&self, _context: &StageContext) -> Result<Step, QueryError> {
+        let selectors = self.names.iter().map(|selector| match selector {
+            FieldSelector::Name(name) => Selector::Name(name.clone()),
+            FieldSelector::Pattern(pattern) => Selector::Pattern(Matcher::whole(pattern)),
+        });
+        Ok(Step::Rows(Box::new(Run { remove: self.remove, selectors: selectors.collect() })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        Vec::new()
+    }
+}
+
+enum Selector {
+    Name(FieldName),
+    Pattern(Matcher),
+}
+
+struct Run {
+    remove: bool,
+    selectors: Vec<Selector>,
+}
+
+impl Selector {
+    fn means(&self, table: bool, name: &FieldName) -> bool {
+        match self {
+            Self::Name(own) => same_name(table, own, name),
+            Self::Pattern(pattern) => pattern.fits(&fold(if table { name.typed() } else { name.folded() })),
+        }
+    }
+}
+
+impl Operator for Run {
+    fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        let table = row.table;
+        row.cells.retain(|cell| {
+            let member = !table && cell.name.member().is_some();
+            member || self.remove != self.selectors.iter().any(|selector| selector.means(table, &cell.name))
+        });
+        next(row)
+    }
+
+    fn columns(&self, columns: &mut Vec<FieldName>) {
+        if self.remove {
+            columns.retain(|name| !self.selectors.iter().any(|selector| selector.means(true, name)));
+            return;
+        }
+        let mut chosen: Vec<FieldName> = Vec::new();
+        for selector in &self.selectors {
+            for name in columns.iter().filter(|name| selector.means(true, name)) {
+                if !chosen.contains(name) {
+                    chosen.push(name.clone());
+                }
+            }
+        }
+        *columns = chosen;
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
     }
 }

@@ -8,6 +8,10 @@ use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{print_quoted, Names};
+use crate::query::error::QueryError;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::{Record, same_name};
+use crate::query::value::{Decimal, Value};
 use super::StageSyntax;
 
 /// `fillnull [value=<text>] [<field>, …]`: a value where there is none.
@@ -45,3 +49,49 @@ impl fmt::Display for Fillnull {
 
 /// What is filled in where no value is given.
 const VALUE_DEFAULT: &str = "0";
+
+impl StageRun for Fillnull {
+    fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+        let value = match Decimal::parse(&self.value) {
+            Some(number) => Value::Number(number),
+            None => Value::text(self.value.as_str()),
+        };
+        let fields = match &context.columns {
+            Some(columns) if self.fields.is_empty() => columns.clone(),
+            _ => self.fields.clone(),
+        };
+        Ok(Step::Rows(Box::new(Run { value, fields })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        self.fields.clone()
+    }
+}
+
+struct Run {
+    value: Value,
+    fields: Vec<FieldName>,
+}
+
+impl Operator for Run {
+    fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        for field in &self.fields {
+            if row.values(field).is_empty() {
+                row.set(field, vec![self.value.clone()]);
+            }
+        }
+        next(row)
+    }
+
+    fn columns(&self, columns: &mut Vec<FieldName>) {
+        for field in &self.fields {
+            if !columns.iter().any(|own| same_name(true, own, field)) {
+                columns.push(field.clone());
+            }
+        }
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
+    }
+}

@@ -4,6 +4,10 @@ use std::fmt;
 
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
+use crate::query::error::QueryError;
+use crate::query::language::FieldName;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::Record;
 use super::StageSyntax;
 
 /// `head [<count>]`: the first rows.
@@ -31,3 +35,28 @@ impl fmt::Display for Head {
 
 /// Rows kept where no count is given.
 const COUNT_DEFAULT: u64 = 10;
+
+impl StageRun for Head {
+    fn start(&self, _context: &StageContext) -> Result<Step, QueryError> {
+        Ok(Step::Rows(Box::new(Run { left: self.count })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        Vec::new()
+    }
+}
+
+struct Run {
+    left: u64,
+}
+
+impl Operator for Run {
+    fn push(&mut self, row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        if self.left == 0 {
+            return Ok(Flow::Enough);
+        }
+        self.left -= 1;
+        let flow = next(row)?;
+        Ok(if self.left == 0 { Flow::Enough } else { flow })
+    }
+}

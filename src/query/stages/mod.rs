@@ -7,8 +7,10 @@
 
 use std::fmt;
 
-use crate::query::language::ParseError;
+use crate::query::error::QueryError;
 use crate::query::language::parser::Parser;
+use crate::query::language::{FieldName, ParseError};
+use crate::query::pipeline::{StageContext, StageRun as _, Step};
 
 /// How a stage is written.
 pub trait StageSyntax: Sized + fmt::Display {
@@ -73,6 +75,20 @@ macro_rules! stages {
                     return Some($stage::parse(parser).map(Self::$stage));
                 })+
                 None
+            }
+
+            /// Makes it ready to run.
+            pub(crate) fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+                match self {
+                    $(Self::$stage(stage) => stage.start(context),)+
+                }
+            }
+
+            /// The fields that it reads.
+            pub(crate) fn reads(&self) -> Vec<FieldName> {
+                match self {
+                    $(Self::$stage(stage) => stage.reads(),)+
+                }
             }
 
             /// Its own row of [`Stage::HELP`].

@@ -8,6 +8,9 @@ use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{Name};
+use crate::query::aggregate::reduce::{Kind, Measure, Reduction};
+use crate::query::error::QueryError;
+use crate::query::pipeline::{StageContext, StageRun, Step};
 use super::StageSyntax;
 
 /// `rare [<count>] <field>`: the least frequent values.
@@ -44,3 +47,20 @@ impl fmt::Display for Rare {
 
 /// Values shown where no count is given.
 const COUNT_DEFAULT: u32 = 10;
+
+impl StageRun for Rare {
+    fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+        Ok(Step::Reduce(Box::new(Reduction {
+            kind: Kind::Top { count: self.count, rare: true },
+            aggregates: vec![Measure::count()],
+            by: vec![self.field.clone()],
+            range: context.range,
+            now: context.now,
+            keep: false,
+        })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        vec![self.field.clone()]
+    }
+}

@@ -4,11 +4,15 @@
 //! stays and is copied. A field that is not there changes nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{Name};
+use crate::query::error::QueryError;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::{Record, same_name};
 use super::StageSyntax;
 
 /// `rename <field> as <name>, …`: other names.
@@ -44,5 +48,60 @@ impl fmt::Display for Rename {
             f.write_str(if index == 0 { "rename " } else { ", " })?;
             write!(f, "{} as {}", Name(old.typed()), Name(new.typed()))
         })
+    }
+}
+
+impl StageRun for Rename {
+    fn start(&self, _context: &StageContext) -> Result<Step, QueryError> {
+        Ok(Step::Rows(Box::new(Run { pairs: self.pairs.clone() })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        self.pairs.iter().flat_map(|(from, to)| [from.clone(), to.clone()]).collect()
+    }
+}
+
+struct Run {
+    pairs: Vec<(FieldName, FieldName)>,
+}
+
+impl Operator for Run {
+    fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        for (from, to) in &self.pairs {
+            let Some(index) = row.find(from) else { continue };
+            if same_name(row.table, from, to) {
+                row.cells[index].name = Arc::new(to.clone());
+                continue;
+            }
+            if !row.table && (from.member().is_some() || to.member().is_some()) {
+                let values = row.cells[index].values.clone();
+                if from.member().is_none() {
+                    row.cells.remove(index);
+                }
+                row.set(to, values);
+                continue;
+            }
+            row.cells[index].name = Arc::new(to.clone());
+            let renamed = row.cells[index].name.clone();
+            let table = row.table;
+            row.cells.retain(|cell| Arc::ptr_eq(&cell.name, &renamed) || !same_name(table, &cell.name, to));
+        }
+        next(row)
+    }
+
+    fn columns(&self, columns: &mut Vec<FieldName>) {
+        for (from, to) in &self.pairs {
+            let Some(index) = columns.iter().position(|own| same_name(true, own, from)) else { continue };
+            columns[index] = to.clone();
+            let mut at = 0;
+            columns.retain(|own| {
+                at += 1;
+                at - 1 == index || !same_name(true, own, to)
+            });
+        }
+    }
+
+    fn is_mapping(&self) -> bool {
+        true
     }
 }

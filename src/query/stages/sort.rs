@@ -4,11 +4,19 @@
 //! value last, whichever the direction. Of several values the first counts.
 
 use std::fmt;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{list, Name};
+use crate::query::error::QueryError;
+use crate::query::language::Row;
+use crate::query::memory::Budget;
+use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
+use crate::query::record::Record;
+use crate::query::value::{Value, sort_order};
 use super::StageSyntax;
 
 /// `sort [-]<field>, …`: another order, stable.
@@ -84,6 +92,116 @@ impl fmt::Display for SortKey {
         write!(f, "{}{}", if self.descending { "-" } else { "" }, Name(self.field.typed()))
     }
 }
+
+impl StageRun for Sort {
+    fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+        let run = Run {
+            keys: self.keys.clone(),
+            rows: BTreeMap::new(),
+            arrived: 0,
+            limit: usize::MAX,
+            unsent: 0,
+            budget: context.budget.clone(),
+            taken: 0,
+        };
+        Ok(Step::Rows(Box::new(run)))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        self.keys.iter().map(|key| key.field.clone()).collect()
+    }
+}
+
+struct Run {
+    keys: Vec<SortKey>,
+    /// Rows by what they are sorted by, then by arrival, which makes the order stable.
+    rows: BTreeMap<(Vec<Ranked>, u64), (Record, usize)>,
+    arrived: u64,
+    limit: usize,
+    unsent: u64,
+    budget: Budget,
+    taken: usize,
+}
+
+/// The first value of a key, in the key's direction; null comes last either way.
+struct Ranked {
+    value: Value,
+    descending: bool,
+}
+
+impl Operator for Run {
+    fn push(&mut self, row: Record, _next: &mut Next<'_>) -> Result<Flow, QueryError> {
+        let first = |key: &SortKey| Ranked {
+            value: row.field(&key.field).first().cloned().unwrap_or(Value::Null),
+            descending: key.descending,
+        };
+        let key: Vec<Ranked> = self.keys.iter().map(first).collect();
+        let bytes = row.memory_bytes() + key.len() * size_of::<Ranked>();
+        self.rows.insert((key, self.arrived), (row, bytes));
+        self.arrived += 1;
+        self.taken += bytes;
+        self.budget.take(bytes, "`sort`")?;
+        if self.rows.len() > self.limit
+            && let Some((_, (_, bytes))) = self.rows.pop_last()
+        {
+            self.taken -= bytes;
+            self.budget.give_back(bytes);
+            self.unsent += 1;
+        }
+        Ok(Flow::More)
+    }
+
+    fn finish(&mut self, next: &mut Next<'_>) -> Result<(), QueryError> {
+        while let Some((_, (row, _))) = self.rows.pop_first() {
+            if next(row)? == Flow::Enough {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_streaming(&self) -> bool {
+        false
+    }
+
+    fn limit(&mut self, rows: usize) {
+        self.limit = rows;
+    }
+
+    fn unsent(&self) -> u64 {
+        self.unsent
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.budget.give_back(self.taken);
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self.value.is_null(), other.value.is_null()) {
+            (false, false) if self.descending => sort_order(&other.value, &self.value),
+            (false, false) => sort_order(&self.value, &other.value),
+            (own, other) => own.cmp(&other),
+        }
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Ranked {}
 
 #[cfg(test)]
 mod tests {

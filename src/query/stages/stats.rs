@@ -17,6 +17,9 @@ use crate::query::language::{Aggregate, FieldName};
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{list, Names};
+use crate::query::aggregate::reduce::{Kind, Measure, Reduction};
+use crate::query::error::QueryError;
+use crate::query::pipeline::{StageContext, StageRun, Step};
 use super::StageSyntax;
 
 /// `stats <aggregates> [by <fields>]`: one row for each group.
@@ -50,5 +53,30 @@ impl fmt::Display for Stats {
         f.write_str("stats ")?;
         list(f, &self.aggregates)?;
         if self.by.is_empty() { Ok(()) } else { write!(f, " by {}", Names(&self.by)) }
+    }
+}
+
+impl StageRun for Stats {
+    fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+        Ok(Step::Reduce(Box::new(Reduction {
+            kind: Kind::Stats,
+            aggregates: self.aggregates.iter().map(|aggregate| Measure::new(aggregate, context.now)).collect(),
+            by: self.by.clone(),
+            range: context.range,
+            now: context.now,
+            keep: context.keep,
+        })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        self.by.iter().cloned().chain(self.aggregates.iter().flat_map(Aggregate::reads)).collect()
+    }
+}
+
+impl Aggregate {
+    /// The fields that it reads.
+    pub(crate) fn reads(&self) -> Vec<FieldName> {
+        let condition = self.condition.iter().flat_map(|condition| condition.fields());
+        self.field.iter().chain(condition).cloned().collect()
     }
 }

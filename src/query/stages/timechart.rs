@@ -19,6 +19,10 @@ use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{list, Name};
 use crate::query::language::time_range;
+use crate::query::aggregate::buckets::Buckets;
+use crate::query::aggregate::reduce::{Kind, Measure, Reduction};
+use crate::query::error::{BadQuery, QueryError};
+use crate::query::pipeline::{StageContext, StageRun, Step};
 use super::StageSyntax;
 
 /// `timechart [span=<span>] [tz=<zone>] <aggregates> [by <field>]`: one row for each bucket of time.
@@ -78,12 +82,12 @@ impl fmt::Display for Timechart {
 }
 
 impl Timechart {
-    /// The span for a chart over so many nanoseconds if none is named: the shortest of
-    /// [`AUTOMATIC_SPANS`] that makes at most [`AUTOMATIC_BUCKETS_MAX`] buckets.
+    /// The span for a chart over so many nanoseconds (the end exclusive) if none is named: the shortest
+    /// of [`AUTOMATIC_SPANS`] of which [`AUTOMATIC_BUCKETS_MAX`] are at least as long.
     pub fn automatic_span(range_nanos: i64) -> Span {
         let fits = |span: &Span| {
             let nanos = span.nanos().expect("the spans of the list are short");
-            range_nanos.div_euclid(nanos) < AUTOMATIC_BUCKETS_MAX
+            range_nanos <= nanos.saturating_mul(AUTOMATIC_BUCKETS_MAX)
         };
         AUTOMATIC_SPANS.into_iter().find(fits).unwrap_or(AUTOMATIC_SPANS[AUTOMATIC_SPANS.len() - 1])
     }
@@ -105,3 +109,29 @@ pub const AUTOMATIC_SPANS: [Span; 21] = {
         span(90, D), span(365, D),
     ]
 };
+
+impl StageRun for Timechart {
+    fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
+        let zone = self.zone.as_deref().or(context.zone.as_deref());
+        let span = self.span.unwrap_or_else(|| {
+            let (first, last) = context.extremes.unwrap_or((0, 0));
+            let start = context.range.0.unwrap_or(first);
+            let end = context.range.1.unwrap_or(last.saturating_add(1));
+            Self::automatic_span(end.saturating_sub(start))
+        });
+        let width = span.nanos().ok_or_else(|| BadQuery::parameter("q", "this span is longer than all of time"))?;
+        let buckets = Buckets::new(width, zone).map_err(|message| BadQuery::parameter("tz", message))?;
+        Ok(Step::Reduce(Box::new(Reduction {
+            kind: Kind::Timechart(buckets),
+            aggregates: self.aggregates.iter().map(|aggregate| Measure::new(aggregate, context.now)).collect(),
+            by: self.by.iter().cloned().collect(),
+            range: context.range,
+            now: context.now,
+            keep: context.keep,
+        })))
+    }
+
+    fn reads(&self) -> Vec<FieldName> {
+        self.by.iter().cloned().chain(self.aggregates.iter().flat_map(Aggregate::reads)).collect()
+    }
+}

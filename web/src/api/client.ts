@@ -8,7 +8,8 @@ import type {
   DiscoverAnswer,
   ErrorBody,
   HistogramAnswer,
-  IndexInfo,
+  EnvsAnswer,
+  IndexesAnswer,
   SearchAnswer,
 } from "./types";
 
@@ -66,8 +67,9 @@ async function getJson<T>(path: string, params: Params, signal?: AbortSignal): P
 }
 
 /** Opens a stream of server-sent events. Aborting `signal` closes the connection, which ends the server's work. */
-export async function* stream(path: string, params: Params, signal: AbortSignal): AsyncGenerator<ServerEvent> {
+export async function* stream(path: string, params: Params, signal: AbortSignal, onOpen?: () => void): AsyncGenerator<ServerEvent> {
   const response = await open(path, params, signal, "text/event-stream");
+  onOpen?.();
   if (response.body) yield* readEvents(response.body);
 }
 
@@ -77,8 +79,8 @@ export const api = {
   aggregate: (params: Params, signal?: AbortSignal) => getJson<AggregateAnswer>("/api/aggregate", params, signal),
   discover: (params: Params, signal?: AbortSignal) => getJson<DiscoverAnswer>("/api/discover_fields", params, signal),
   context: (params: Params, signal?: AbortSignal) => getJson<ContextAnswer>("/api/context", params, signal),
-  indexes: (env: string, signal?: AbortSignal) => getJson<{ indexes: IndexInfo[] }>("/api/indexes", { env }, signal),
-  envs: (signal?: AbortSignal) => getJson<{ envs: { name: string }[] }>("/api/envs", {}, signal),
+  indexes: (env: string, signal?: AbortSignal) => getJson<IndexesAnswer>("/api/indexes", { env }, signal),
+  envs: (signal?: AbortSignal) => getJson<EnvsAnswer>("/api/envs", {}, signal),
   complete: (params: Params, signal?: AbortSignal) => getJson<CompleteAnswer>("/api/complete", params, signal),
 };
 

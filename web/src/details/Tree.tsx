@@ -20,6 +20,7 @@ export function Tree({ hit }: { hit: Hit }) {
 function fromFields(fields: Record<string, FieldValue>): JsonNode {
   const toNode = (value: FieldValue): JsonNode => {
     if (Array.isArray(value)) return { kind: "array", items: value.map(toNode) };
+    if (value === null) return { kind: "literal", text: "null" };
     if (typeof value === "string") return { kind: "string", text: value };
     if (typeof value === "boolean") return { kind: "literal", text: value ? "true" : "false" };
     return { kind: "number", text: String(value) };

@@ -37,16 +37,17 @@ export function FieldPanel({ answer, columns }: Props) {
         <input className={controls.input} type="search" placeholder={fields.length === 0 ? "Fields" : `Search ${showCount(fields.length)} fields`} aria-label="Search fields" value={wanted} onChange={(e) => setWanted(e.target.value)} />
       </div>
       <div className={css.scroll} tabIndex={0} role="group" aria-label="Fields found">
-        {sampled !== undefined && sampled !== false && sampled !== 0 && (
-          <p className={css.note}>{typeof sampled === "number" || typeof sampled === "object" ? `Figures are from ${showCount(Number(sampled))} sampled events.` : "Figures are from a sample."}</p>
+        {sampled !== undefined && sampled !== false && (
+          <p className={css.note}>Figures are from the newest {showCount(Number(sampled))} events.</p>
         )}
+        {answer.data?.warnings.map((warning) => <p key={warning} className={css.note}>{warning}</p>)}
         {answer.isError && <p className={css.note}>No field figures: {answer.error.message}</p>}
         {answer.isSuccess && fields.length === 0 && <p className={css.note}>No fields: no event was found.</p>}
         {fields.length > 0 && shown.length === 0 && <p className={css.note}>No field's name holds “{wanted}”.</p>}
         {groups.map(([title, list]) =>
           list.length === 0 ? null : (
             <section key={title}>
-              <h3 className={css.group}>{title}</h3>
+              <h2 className={css.group}>{title}</h2>
               <ul>
                 {list.map((field) => (
                   <FieldItem key={field.name} field={field} open={open === field.name} pinned={pinned.includes(field.name)} column={columns.includes(field.name)}

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { memo, useEffect, useMemo, useRef, useState } from "react";
-import { api } from "../api/client";
+import { ApiError, api } from "../api/client";
 import { eventsPart } from "../query/edit";
 import type { Level } from "../search/event";
 import { type Run, runParams } from "../state/session";
@@ -40,7 +40,7 @@ export function Histogram({ run, zone, levelField, onZoom, onBack, onShift }: Pr
         <div className={css.plot} />
       )}
       <Button look="quiet" small icon="right" aria-label="Later window" title="Later window  ]" onClick={() => onShift(1)} disabled={!window} />
-      {answer.isError && <div className={css.note}>No histogram: {answer.error.message}</div>}
+      {answer.isError && !(answer.error instanceof ApiError && answer.error.body.code === "bad_query") && <div className={css.note}>No histogram: {answer.error.message}</div>}
       {answer.data?.partial && <div className={css.note}>Incomplete: {(answer.data.warnings ?? []).join(" ")}</div>}
     </section>
   );
@@ -150,7 +150,7 @@ function Ticks({ window, widthPx, zone, toPx }: { window: Window; widthPx: numbe
   for (let t = first; t < window.endMs && ticks.length < 40; t += stepMs) ticks.push(t);
   return (
     <div className={css.ticks} aria-hidden="true">
-      {ticks.map((t) => (
+      {ticks.filter((t) => toPx(t) < widthPx - TICK_PX / 2).map((t) => (
         <span key={t} className={css.tick} style={{ left: toPx(t) }}>
           {showTick(t, zone, stepMs)}
         </span>

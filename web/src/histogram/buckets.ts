@@ -50,8 +50,7 @@ export function toBars(buckets: Bucket[]): Bar[] {
     }
     // An event with two levels counts under both; then there is no rest to show.
     if (known < count) levels.none = (levels.none ?? 0) + count - known;
-    const startMs = typeof bucket.t === "string" ? Date.parse(bucket.t) : Number(bucket.t);
-    return { startMs, count, levels };
+    return { startMs: Date.parse(bucket.t), count, levels };
   });
 }
 

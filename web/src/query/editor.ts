@@ -3,7 +3,7 @@
  * which the page's policy allows, while style elements are refused.
  */
 import { acceptCompletion, autocompletion, closeCompletion, type CompletionContext, type CompletionResult, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { history, historyKeymap, standardKeymap } from "@codemirror/commands";
 import { EditorState, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, keymap, placeholder, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { tokenize } from "./tokens";
@@ -50,10 +50,11 @@ export function createEditor(options: Options): EditorView {
           { key: "ArrowUp", run: (view) => onEdge(view, -1) && options.onHistory(-1) },
           { key: "ArrowDown", run: (view) => onEdge(view, 1) && options.onHistory(1) },
           ...historyKeymap,
-          ...defaultKeymap,
+          ...standardKeymap,
         ]),
         EditorView.lineWrapping,
         placeholder("Search: words, field:value, or * | stats count by service"),
+        typeOver,
         EditorView.contentAttributes.of({ "aria-label": options.label, spellcheck: "false", autocapitalize: "off", autocorrect: "off" }),
         EditorView.updateListener.of((update: ViewUpdate) => {
           if (update.docChanged) options.onChange(update.state.doc.toString());
@@ -62,7 +63,9 @@ export function createEditor(options: Options): EditorView {
           override: [(context: CompletionContext) => options.complete(context.state.doc.toString(), context.pos, context.explicit)],
           activateOnTypingDelay: 120,
           icons: false,
+          // Nothing is chosen until an arrow does it, so no key has to wait for the list.
           selectOnOpen: false,
+          interactionDelay: 0,
           tooltipClass: () => "helios-complete",
         }),
         colours,
@@ -87,6 +90,16 @@ export function setText(view: EditorView, text: string): void {
 }
 
 export const openCompletion = (view: EditorView) => startCompletion(view);
+
+/** Where coloured text is typed over, the browser would write inline styles to keep the colour, and the policy refuses them. */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    if (event.inputType !== "insertText" || event.data === null || view.composing || view.state.selection.main.empty) return false;
+    event.preventDefault();
+    view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    return true;
+  },
+});
 
 const setError = StateEffect.define<ErrorSpan | null>();
 

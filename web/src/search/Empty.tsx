@@ -48,9 +48,9 @@ export function Empty({ run }: { run: Run }) {
               {r.lastMs !== null && <Button small onClick={() => setView({ range: absolute({ startMs: Math.floor(now), endMs: (r.lastMs ?? now) + 1 }) })}>Show</Button>}
             </li>
           )}
-          {r.without.map((w) => (
+          {r.without.filter((w) => w.total > 0).map((w) => (
             <li key={w.text}>
-              Without <code>{w.text}</code>: {plural(w.total, "event")}. {w.total > 0 && <Button small onClick={() => setView({ query: w.query })}>Remove it</Button>}
+              Without <code>{w.text}</code>: {plural(w.total, "event")}. <Button small onClick={() => setView({ query: w.query })}>Remove it</Button>
             </li>
           ))}
         </ul>
@@ -86,7 +86,7 @@ async function findReasons(run: Run, signal: AbortSignal): Promise<Reasons> {
       return { text: `${clause.negated ? "NOT " : ""}${clause.text}`, query: withoutClause(run.query, at), total: total ?? 0 };
     }),
   ]);
-  const scoped = indexes.indexes.filter((i) => run.index === "" || run.index.split(",").some((pattern) => matches(pattern, i.index)));
+  const scoped = indexes.indexes.filter((i) => run.index === "" || run.index.split(",").some((pattern) => matches(pattern, i.name)));
   const { events, lastMs } = sumIndexes(scoped);
   return { events, lastMs, anyTime, future, without: without.sort((a, b) => b.total - a.total) };
 }

@@ -37,7 +37,7 @@ function findLevel(hit: Hit): { level: Level; word: string } {
   const names = new Map(Object.keys(hit.fields).map((name) => [name.toLowerCase(), name]));
   for (const field of LEVEL_FIELDS) {
     const value = fieldOf(hit, names.get(field) ?? "");
-    if (value === undefined || Array.isArray(value)) continue;
+    if (value === undefined || value === null || Array.isArray(value)) continue;
     return { level: readLevel(String(value)), word: String(value) };
   }
   return { level: "none", word: "" };
@@ -59,7 +59,7 @@ export function fieldOf(hit: Hit, name: string): FieldValue | undefined {
 }
 
 export function scalars(value: FieldValue | undefined): Scalar[] {
-  if (value === undefined) return [];
+  if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value.flatMap(scalars) : [value];
 }
 

@@ -1,7 +1,8 @@
 import { useEffect, useRef } from "react";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Zone } from "../time/instant";
+import { readLevel } from "../search/event";
+import { showMs, showTick, type Zone } from "../time/instant";
 import type { Window } from "../time/range";
 import { useTheme } from "../ui/theme";
 import type { TimeChart } from "./shape";
@@ -9,6 +10,13 @@ import css from "./Stages.module.css";
 
 const HEIGHT_PX = 220;
 const COLOURS = 8;
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 2 });
+
+/** A level keeps its colour of the histogram; other series take the palette in order. */
+function colourOf(name: string, at: number): string {
+  const level = readLevel(name);
+  return level === "none" ? `--series-${(at % COLOURS) + 1}` : `--level-${level}`;
+}
 
 interface Props {
   chart: TimeChart;
@@ -36,11 +44,11 @@ export default function Chart({ chart, zone, onZoom }: Props) {
         height: HEIGHT_PX,
         ...(zone === "utc" ? { tzDate: (seconds: number) => UPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC") } : {}),
         cursor: { drag: { x: true, y: false, setScale: false } },
-        axes: [axis, { ...axis, size: 64 }],
+        axes: [{ ...axis, values: (_u, splits, _axis, _space, step) => splits.map((s) => showTick(s * 1000, zone, step * 1000)) }, { ...axis, size: 64, values: (_u, splits) => splits.map((n) => compact.format(n)) }],
         scales: { y: { range: (_u, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.05] } },
         series: [
-          {},
-          ...chart.series.map((s, at) => ({ label: s.name, stroke: token(`--series-${(at % COLOURS) + 1}`), width: 1.5, points: { show: chart.x.length < 60, size: 5 }, dash: at >= COLOURS ? [6, 4] : [] })),
+          { label: "Time", value: (_u, seconds) => (seconds === null ? "–" : showMs(seconds * 1000, zone)) },
+          ...chart.series.map((s, at) => ({ label: s.name, stroke: token(colourOf(s.name, at)), width: 1.5, points: { show: chart.x.length < 60, size: 5 }, dash: at >= COLOURS ? [6, 4] : [] })),
         ],
         hooks: {
           setSelect: [

@@ -25,7 +25,6 @@ export function TableResult({ table, zone, onZoom }: Props) {
   const rows = useMemo(() => (order ? sortRows(table.rows, order.at, order.descending) : table.rows), [table, order]);
   const most = useMemo(() => table.columns.map((_, at) => Math.max(0, ...table.rows.slice(0, 10_000).map((r) => asNumber(r[at]) ?? 0))), [table]);
   const scroll = useRef<HTMLDivElement>(null);
-  // oxlint-disable-next-line -- TanStack Virtual reads the element itself
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 15 });
   const items = virtual.getVirtualItems();
   const before = items[0]?.start ?? 0;
@@ -95,7 +94,7 @@ function TableCell({ name, cell, kind, share, zone }: CellProps) {
   if (kind === "time") return <td title={showBoth(String(cell))}>{showMs(Date.parse(String(cell)), zone)}</td>;
   if (kind === "number") {
     return (
-      <td className={css.number}>
+      <td className={share === null ? css.number : `${css.number} ${css.barred}`}>
         {share !== null && <span className={css.bar} style={{ width: `${share * 100}%` }} aria-hidden="true" />}
         <span title={String(cell)}>{typeof cell === "number" ? precise.format(cell) : String(cell)}</span>
       </td>

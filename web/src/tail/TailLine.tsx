@@ -13,7 +13,7 @@ export function TailLine({ tail, onStop, children }: { tail: Tail; onStop: () =>
       <div className={line.facts} data-testid="status">
         <span className={css.state} data-on={tail.connected && !tail.paused}>
           <span className={css.dot} aria-hidden="true" />
-          <strong>{tail.paused ? "Paused" : tail.connected ? "Live" : "Reconnecting"}</strong>
+          <strong>{tail.paused ? "Paused" : tail.connected ? "Live" : tail.error ? "Reconnecting" : "Connecting"}</strong>
         </span>
         <span>{showRate(rate(tail, now))} events/s</span>
         <span className={line.cost}>{showCount(tail.matched)} matched</span>

@@ -116,7 +116,7 @@ export function rate(state: TailState, nowMs: number): number {
 }
 
 export function rateBuckets(state: TailState): Bucket[] {
-  return state.seconds.map((s) => ({ t: s.second * 1000, count: s.count, by: s.by }));
+  return state.seconds.map((s) => ({ t: new Date(s.second * 1000).toISOString(), count: s.count, by: s.by }));
 }
 
 export interface Tail extends TailState {
@@ -159,8 +159,7 @@ type Params = { q: string; env: string; index: string };
 async function follow(params: Params, signal: AbortSignal, waiting: React.RefObject<{ hits: Hit[]; dropped: number }>, dispatch: (change: TailChange) => void): Promise<void> {
   while (!signal.aborted) {
     try {
-      dispatch({ kind: "connected" });
-      for await (const event of stream("/api/tail", params, signal)) {
+      for await (const event of stream("/api/tail", params, signal, () => dispatch({ kind: "connected" }))) {
         if (event.name === "hit") waiting.current.hits.push(event.data as Hit);
         if (event.name === "dropped") waiting.current.dropped += Number((event.data as { count: number }).count);
         if (event.name === "error") throw new ApiError((event.data as { error: ErrorBody }).error, 400);

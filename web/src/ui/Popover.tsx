@@ -32,11 +32,12 @@ export function Popover({ anchor, label, onClose, align = "left", className, rol
     close.current = onClose;
   });
 
-  useEffect(() => {
+  // Before it is placed: a box that is not shown has no size.
+  useLayoutEffect(() => {
     const element = box.current;
     if (!element) return;
     const before = document.activeElement;
-    element.showPopover?.();
+    if (element.showPopover && !element.matches(":popover-open")) element.showPopover();
     if (!element.contains(document.activeElement)) element.querySelector<HTMLElement>("[data-autofocus]")?.focus();
     const toggled = (event: Event) => {
       if ((event as ToggleEvent).newState === "closed") close.current();

@@ -1,0 +1,130 @@
+//! `helios serve`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::settings::{Notice, Settings};
+use super::{Failure, output};
+use crate::api::access::Door;
+use crate::api::{App, AppParts, Server, announce};
+use crate::engine::{self, Engine};
+use crate::host::Host;
+use crate::host_select;
+use crate::ingest::Replay;
+use crate::query::{QueryLimits, QueryShared};
+
+/// What `helios serve` was asked to do, checked.
+pub(super) struct Plan {
+    pub(super) settings: Settings,
+    pub(super) notices: Vec<Notice>,
+    pub(super) door: Door,
+}
+
+impl Plan {
+    /// # Errors
+    /// If the server may not listen where the settings say.
+    pub(super) fn new(settings: Settings, notices: Vec<Notice>) -> Result<Self, Failure> {
+        let hosts = settings.allowed_hosts.clone();
+        let door = Door::new(settings.listen(), settings.insecure_no_auth, hosts)
+            .map_err(|refusal| Failure::new(refusal.to_string()))?;
+        Ok(Self { settings, notices, door })
+    }
+}
+
+/// Serves until a signal says stop, then drains and flushes.
+pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
+    let Plan { settings, notices, door } = plan;
+    for notice in &notices {
+        warn!("{notice}");
+    }
+    let mut signals = Signals::new()?;
+    let opened = Engine::open(host.clone(), settings.data_dir.clone(), engine_settings(&settings), Arc::new(Replay));
+    let engine = host_select! {
+        opened = opened => Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?),
+        name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the log was read"))),
+    };
+    let served = serve(&host, &settings, door, engine.clone(), &mut signals).await;
+    // Even if listening failed: what is in the log becomes blocks and the folder is free.
+    engine.close().await;
+    info!("everything is flushed, good bye");
+    served
+}
+
+async fn serve(
+    host: &Host,
+    settings: &Settings,
+    door: Door,
+    engine: Arc<Engine>,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
+    let queries = Arc::new(QueryShared::new(host.clone(), query_limits(settings)));
+    let line_bytes_max = usize::try_from(settings.max_line_bytes).unwrap_or(usize::MAX);
+    let app = App::new(AppParts { host: host.clone(), door, engine, queries, line_bytes_max });
+    let connections_max = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
+    let server = Server::start(host.clone(), settings.listen(), app, connections_max)
+        .await
+        .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", settings.listen())))?;
+    announce(server.addr());
+    output::say(&greeting(&server, settings));
+    let name = signals.next().await;
+    info!(signal = name, "stopping: requests that run may end, events are flushed");
+    server.stop().await;
+    Ok(())
+}
+
+fn greeting(server: &Server, settings: &Settings) -> String {
+    let (addr, data_dir) = (server.addr(), settings.data_dir.display());
+    let open = match addr.ip().is_loopback() {
+        true => "",
+        false => "\nANYBODY who reaches this port can read and write everything (--insecure-no-auth)",
+    };
+    format!("HeliosLogs {} on http://{addr}, data in {data_dir}{open}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The engine's knobs from the settings table.
+fn engine_settings(settings: &Settings) -> engine::Settings {
+    let defaults = engine::Settings::default();
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    engine::Settings {
+        queue_events: settings.block_queue_cap,
+        queue_bytes: settings.ingest_queue_mb << 20,
+        flush_rows: settings.block_flush_rows,
+        flush_age: Duration::from_secs(settings.block_flush_secs),
+        flush_age_max: defaults.flush_age_max.max(Duration::from_secs(settings.block_flush_secs)),
+        flush_concurrency: size(settings.block_flush_concurrency),
+        block_target_bytes: settings.block_target_mb << 20,
+        compact_min_bytes: settings.block_min_compact_mb << 20,
+        compact_small_blocks_max: size(settings.block_max_small_blocks),
+        compact_interval: Duration::from_secs(settings.block_compact_secs),
+        retention_days: settings.retention_default_days.map(|days| u32::try_from(days).unwrap_or(u32::MAX)),
+        retention_interval: Duration::from_secs(settings.retention_sweep_secs),
+        ..defaults
+    }
+}
+
+fn query_limits(settings: &Settings) -> QueryLimits {
+    QueryLimits { cache_bytes: settings.query_cache_mb << 20, memory_bytes: settings.query_memory_mb << 20 }
+}
+
+/// The signals that stop a server.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one and names it.
+    async fn next(&mut self) -> &'static str {
+        host_select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! The row groups that a query has to look at, and how their parts come into memory.
+//!
+//! Groups are looked at on the CPU pool, several at a time, those with the newest rows first. What a
+//! group's work needs is loaded by need: the work says what is missing, the parts are fetched, and it
+//! is asked again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+
+use super::answer::{Progress, SearchStats};
+use super::cache::{Chunk, ChunkId};
+use super::error::QueryError;
+use super::request::Scope;
+use super::scan::eval::Stop;
+use super::scan::filter::Filter;
+use super::scan::view::{StoredView, View};
+use super::{QueryContext, QueryShared};
+use crate::block::footer::TRAILER_BYTES;
+use crate::block::{BlockError, ChunkKey, Context, Footer, RowGroup};
+use crate::engine::{PartitionView, Snapshot, StoredBlock};
+use crate::event::partition::DAY_NS;
+use crate::host::Cost;
+
+/// A row group that a query has to look at.
+pub(crate) struct Task {
+    pub(crate) partition: Arc<PartitionView>,
+    /// What is left to ask in this partition.
+    pub(crate) filter: Arc<Filter>,
+    pub(crate) place: Place,
+    /// Times of its earliest and latest row.
+    pub(crate) times: (i64, i64),
+    pub(crate) rows: u32,
+}
+
+/// Where a group is.
+#[derive(Clone)]
+pub(crate) enum Place {
+    Memory(Arc<RowGroup>),
+    Stored { block: Arc<StoredBlock>, footer: Arc<Footer>, group: usize },
+}
+
+/// What one query has to look at, and how far it is.
+pub(crate) struct Source {
+    pub(crate) context: QueryContext,
+    /// Newest first.
+    pub(crate) tasks: Vec<Arc<Task>>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) counters: Arc<Counters>,
+    blocks: u64,
+    blocks_pruned: u64,
+    /// The cache's time when the query began.
+    since: u64,
+}
+
+/// Counts of what was done so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) groups_done: AtomicU64,
+    pub(crate) bytes_read: AtomicU64,
+    pub(crate) rows_scanned: AtomicU64,
+    pub(crate) matched: AtomicU64,
+}
+
+/// Groups that are being worked on or wait for their turn, for each worker of the pool.
+const GROUPS_PER_WORKER: usize = 2;
+
+/// Footers of most blocks fit into this: one read fetches them.
+const FOOTER_READ_BYTES: u64 = 64 << 10;
+
+impl Source {
+    /// Finds the groups that may hold rows which the scope and the filter ask for.
+    pub(crate) async fn open(
+        context: &QueryContext,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        filter: &Filter,
+    ) -> Result<Self, QueryError> {
+        let mut source = Self {
+            context: context.clone(),
+            tasks: Vec::new(),
+            scope: Arc::new(scope.clone()),
+            counters: Arc::default(),
+            blocks: 0,
+            blocks_pruned: 0,
+            since: context.shared.cache.now(),
+        };
+        for partition in &snapshot.partitions {
+            if scope.names(&partition.key) && context.access.allows(&partition.key) {
+                source.add_partition(partition, filter).await?;
+            }
+        }
+        // The sort is stable, so that equal snapshots are read in equal order.
+        source.tasks.sort_by_key(|task| std::cmp::Reverse(task.times.1));
+        Ok(source)
+    }
+
+    /// Nothing to look at.
+    pub(crate) fn empty(context: &QueryContext) -> Self {
+        Self {
+            context: context.clone(),
+            tasks: Vec::new(),
+            scope: Arc::default(),
+            counters: Arc::default(),
+            blocks: 0,
+            blocks_pruned: 0,
+            since: 0,
+        }
+    }
+
+    async fn add_partition(&mut self, partition: &Arc<PartitionView>, filter: &Filter) -> Result<(), QueryError> {
+        self.blocks += partition.blocks.len() as u64;
+        let filter = Arc::new(filter.in_partition(&partition.key));
+        let first = i64::from(partition.key.day).saturating_mul(DAY_NS);
+        if filter.is_never() || !self.scope.overlaps(first, first.saturating_add(DAY_NS - 1)) {
+            self.blocks_pruned += partition.blocks.len() as u64;
+            return Ok(());
+        }
+        for block in &partition.blocks {
+            if !self.scope.overlaps(block.entry.min_time, block.entry.max_time) {
+                self.blocks_pruned += 1;
+                continue;
+            }
+            self.context.cancel.check()?;
+            let footer = self.footer(block).await?;
+            for (group, info) in footer.groups.iter().enumerate() {
+                if self.scope.overlaps(info.time_min, info.time_max) {
+                    self.tasks.push(Arc::new(Task {
+                        partition: Arc::clone(partition),
+                        filter: Arc::clone(&filter),
+                        place: Place::Stored { block: Arc::clone(block), footer: Arc::clone(&footer), group },
+                        times: (info.time_min, info.time_max),
+                        rows: info.rows,
+                    }));
+                }
+            }
+        }
+        for group in &partition.head {
+            let view = View::Memory(Arc::clone(group));
+            let Some(times) = view.time_range().filter(|(first, last)| self.scope.overlaps(*first, *last)) else {
+                continue;
+            };
+            self.tasks.push(Arc::new(Task {
+                partition: Arc::clone(partition),
+                filter: Arc::clone(&filter),
+                place: Place::Memory(Arc::clone(group)),
+                times,
+                rows: group.rows,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Runs `work` for each group on the CPU pool, several at a time, and gives the outcomes in the
+    /// order of the tasks. `make` gives each group its own piece of work.
+    pub(crate) fn each<'a, T, W>(
+        &'a self,
+        make: impl Fn(usize, &Arc<Task>) -> W + 'a,
+    ) -> impl Stream<Item = Result<T, QueryError>> + 'a
+    where
+        T: Send + 'static,
+        W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
+    {
+        let at_a_time = self.context.shared.host.cpu.workers() * GROUPS_PER_WORKER;
+        let jobs = self.tasks.iter().enumerate().map(move |(index, task)| {
+            let work = make(index, task);
+            async move {
+                let outcome = self.run(task, work).await;
+                self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
+                self.counters.rows_scanned.fetch_add(u64::from(task.rows), Ordering::Relaxed);
+                outcome
+            }
+        });
+        stream::iter(jobs).buffered(at_a_time.max(1))
+    }
+
+    /// Runs one group's work, loading what it needs.
+    pub(crate) async fn run<T, W>(&self, task: &Task, work: W) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
+    {
+        self.context.cancel.check()?;
+        let mut job = Job { view: task.place.view(), work, pending: Vec::new() };
+        loop {
+            let (shared, since) = (Arc::clone(&self.context.shared), self.since);
+            let cost = Cost::bytes(u64::from(task.rows) * ROW_COST_BYTES);
+            let place = task.place.clone();
+            let (back, outcome) = self
+                .context
+                .shared
+                .host
+                .cpu
+                .run(cost, move || {
+                    let outcome = job.step(&shared, &place, since);
+                    (job, outcome)
+                })
+                .await;
+            job = back;
+            match outcome? {
+                Step::Done(answer) => return Ok(answer),
+                Step::Read(keys) => job.pending = self.read(&task.place, keys).await?,
+            }
+            self.context.cancel.check()?;
+        }
+    }
+
+    /// Fetches the bytes of parts. Parts that share a range are read once.
+    async fn read(&self, place: &Place, keys: Vec<ChunkKey>) -> Result<Vec<(ChunkKey, Bytes)>, QueryError> {
+        let Place::Stored { block, footer, group } = place else {
+            panic!("nothing is read of a group that is in memory");
+        };
+        let mut read: Vec<(u64, Bytes)> = Vec::new();
+        let mut parts = Vec::with_capacity(keys.len());
+        for key in keys {
+            // A block whose shapes name columns that it has not is damaged, whatever its checksums say.
+            let Some(chunk) = footer.groups[*group].chunk(key) else {
+                return Err(corrupt(block, &BlockError::Damaged("a part that others need is missing")));
+            };
+            let known = read.iter().find(|(offset, _)| *offset == chunk.offset).map(|(_, bytes)| bytes.clone());
+            let bytes = match known {
+                Some(bytes) => bytes,
+                None => {
+                    let bytes = read_range(block, chunk.offset, chunk.len as usize).await?;
+                    self.counters.bytes_read.fetch_add(u64::from(chunk.len), Ordering::Relaxed);
+                    read.push((chunk.offset, bytes.clone()));
+                    bytes
+                }
+            };
+            parts.push((key, bytes));
+        }
+        Ok(parts)
+    }
+
+    async fn footer(&self, block: &Arc<StoredBlock>) -> Result<Arc<Footer>, QueryError> {
+        let id: ChunkId = (block.entry.id, None);
+        if let Some(Chunk::Footer(footer)) = self.context.shared.cache.get(&id) {
+            return Ok(footer);
+        }
+        let file_len = block.entry.bytes;
+        let guess = file_len.saturating_sub(FOOTER_READ_BYTES);
+        let mut bytes = read_range(block, guess, (file_len - guess) as usize).await?;
+        let trailer = bytes.len().saturating_sub(TRAILER_BYTES);
+        let (offset, _) = Footer::locate(&bytes[trailer..], file_len).map_err(|error| corrupt(block, &error))?;
+        if offset < guess {
+            bytes = read_range(block, offset, (file_len - offset) as usize).await?;
+        }
+        self.counters.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let parse = move || Footer::parse(&bytes, file_len);
+        let footer = self.context.shared.host.cpu.run(Cost::bytes(FOOTER_READ_BYTES), parse).await;
+        let footer = Arc::new(footer.map_err(|error| corrupt(block, &error))?);
+        self.context.shared.cache.put(id, Chunk::Footer(Arc::clone(&footer)), self.since);
+        Ok(footer)
+    }
+
+    pub(crate) fn stats(&self) -> SearchStats {
+        SearchStats {
+            blocks: self.blocks,
+            blocks_pruned: self.blocks_pruned,
+            bytes_read: self.counters.bytes_read.load(Ordering::Relaxed),
+            rows_scanned: self.counters.rows_scanned.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            groups: self.tasks.len() as u64,
+            groups_done: self.counters.groups_done.load(Ordering::Relaxed),
+            bytes_read: self.counters.bytes_read.load(Ordering::Relaxed),
+            rows_scanned: self.counters.rows_scanned.load(Ordering::Relaxed),
+            matched: self.counters.matched.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What looking at one row costs, about, for the pool's planning.
+const ROW_COST_BYTES: u64 = 32;
+
+/// A group's work between two loads.
+struct Job<W> {
+    view: View,
+    work: W,
+    /// Bytes that were fetched and wait to be decoded.
+    pending: Vec<(ChunkKey, Bytes)>,
+}
+
+enum Step<T> {
+    Done(T),
+    /// These parts have to be fetched.
+    Read(Vec<ChunkKey>),
+}
+
+impl<W> Job<W> {
+    fn step<T>(&mut self, shared: &QueryShared, place: &Place, since: u64) -> Result<Step<T>, QueryError>
+    where
+        W: FnMut(&View) -> Result<T, Stop>,
+    {
+        self.decode(shared, place, since)?;
+        loop {
+            let missing = match (self.work)(&self.view) {
+                Ok(answer) => return Ok(Step::Done(answer)),
+                Err(Stop::Cancelled) => return Err(QueryError::Cancelled),
+                Err(Stop::Failed(error)) => return Err(error),
+                Err(Stop::Missing(missing)) => missing,
+            };
+            let unread = self.from_cache(shared, place, missing);
+            if !unread.is_empty() {
+                return Ok(Step::Read(unread));
+            }
+        }
+    }
+
+    /// Takes what the cache has; gives back what has to be read.
+    fn from_cache(&mut self, shared: &QueryShared, place: &Place, missing: Vec<ChunkKey>) -> Vec<ChunkKey> {
+        let Place::Stored { block, footer, group } = place else {
+            panic!("nothing is missing of a group that is in memory");
+        };
+        let mut unread = Vec::new();
+        let mut wanted = missing;
+        wanted.sort_unstable();
+        wanted.dedup();
+        while let Some(key) = wanted.pop() {
+            if self.is_loaded(key) || unread.contains(&key) {
+                continue;
+            }
+            match shared.cache.get(&(block.entry.id, Some((*group as u32, key)))) {
+                Some(chunk) => self.view.insert(key, chunk),
+                None => {
+                    wanted.extend(footer.needs(*group, key));
+                    unread.push(key);
+                }
+            }
+        }
+        // Parts come before those that need them: columns last.
+        unread.sort_unstable();
+        unread
+    }
+
+    fn is_loaded(&self, key: ChunkKey) -> bool {
+        matches!(&self.view, View::Stored(stored) if stored.loaded(key).is_some())
+    }
+
+    fn decode(&mut self, shared: &QueryShared, place: &Place, since: u64) -> Result<(), QueryError> {
+        let Place::Stored { block, group, .. } = place else { return Ok(()) };
+        for (key, bytes) in std::mem::take(&mut self.pending) {
+            let View::Stored(stored) = &self.view else { continue };
+            let chunk = decode_chunk(stored, key, &bytes).map_err(|error| corrupt(block, &error))?;
+            shared.cache.put((block.entry.id, Some((*group as u32, key))), chunk.clone(), since);
+            self.view.insert(key, chunk);
+        }
+        Ok(())
+    }
+}
+
+fn decode_chunk(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk, BlockError> {
+    let (footer, group) = (&view.footer, view.group);
+    Ok(match key {
+        ChunkKey::Times => Chunk::Times(Arc::new(footer.decode_times(group, bytes)?)),
+        ChunkKey::Ids => Chunk::Ids(Arc::new(footer.decode_ids(group, bytes)?)),
+        ChunkKey::Shapes => Chunk::Shapes(Arc::new(footer.decode_shapes(group, bytes)?)),
+        ChunkKey::Verbatim => Chunk::Verbatim(Arc::new(footer.decode_verbatim(group, bytes)?)),
+        ChunkKey::Column(path) => {
+            let times = match view.loaded(ChunkKey::Times) {
+                Some(Chunk::Times(times)) => Some(times.as_slice()),
+                _ => None,
+            };
+            let shapes = match view.loaded(ChunkKey::Shapes) {
+                Some(Chunk::Shapes(shapes)) => Some(shapes.as_slice()),
+                _ => None,
+            };
+            Chunk::Column(Arc::new(footer.decode_column(group, path, bytes, Context { times, shapes })?))
+        }
+        ChunkKey::Words(_) | ChunkKey::Trigrams(_) => {
+            let chunk = footer.groups[group].chunk(key).expect("only parts that exist are decoded");
+            Chunk::Filter(Arc::new(footer.decode_filter(&chunk, bytes)?))
+        }
+    })
+}
+
+impl Place {
+    fn view(&self) -> View {
+        match self {
+            Self::Memory(group) => View::Memory(Arc::clone(group)),
+            Self::Stored { footer, group, .. } => View::Stored(StoredView::new(Arc::clone(footer), *group)),
+        }
+    }
+}
+
+async fn read_range(block: &StoredBlock, offset: u64, len: usize) -> Result<Bytes, QueryError> {
+    block.read(offset, len).await.map_err(|source| QueryError::Unreadable { block: block.entry.id.to_string(), source })
+}
+
+fn corrupt(block: &StoredBlock, error: &BlockError) -> QueryError {
+    QueryError::Corrupt { block: block.entry.id.to_string(), what: error.to_string() }
+}

@@ -1,0 +1,252 @@
+//! Searches that end in a table.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::StreamExt;
+
+use super::aggregate::accumulator::At;
+use super::aggregate::reduce::{Groups, Reduction, Rows, ordinal};
+use super::answer::{Chart, SearchAnswer, Series, Table};
+use super::error::QueryError;
+use super::language::FieldName;
+use super::pipeline::{Flow, Step, fields_read};
+use super::prepare::{Prepared, chain_of};
+use super::record::{Cell, Record, same_name};
+use super::rows::{Projection, keys_of};
+use super::run::{Search, matches_of_group};
+use super::scan::view::View;
+use super::source::Source;
+use super::stages::Stage;
+use super::value::Value;
+
+impl Search<'_> {
+    /// Matches through a pipeline that makes a table.
+    pub(crate) async fn table(&mut self, prepared: &Prepared) -> Result<SearchAnswer, QueryError> {
+        let (reducing, rest) = prepared.table.split_first().expect("a table comes from a stage");
+        let source = std::mem::replace(&mut self.source, Source::empty(self.context));
+        if needs_extremes(reducing, self.stage_context.range) {
+            self.stage_context.extremes = self.extremes(&source, &prepared.events).await?;
+        }
+        let (mut rows, total) = self.reduced(&source, prepared, reducing).await?;
+        if rows.overflow {
+            self.stage_context.keep = true;
+            rows = self.reduced(&source, prepared, reducing).await?.0;
+            self.stage_context.keep = false;
+        }
+        self.source = source;
+        let mut is_chart = matches!(reducing, Stage::Timechart(_));
+        let mut left = rest;
+        while let Some(next) = left.iter().position(Stage::reduces) {
+            is_chart = false;
+            rows = self.through(rows, &left[..next])?;
+            rows = self.reduced_again(rows, &left[next])?;
+            left = &left[next + 1..];
+        }
+        rows = self.through(rows, left)?;
+        let Rows { columns, rows, warnings, .. } = rows;
+        let table = Table { columns: columns.iter().map(|name| name.typed().to_owned()).collect(), rows };
+        let chart = chart_of(&table, is_chart);
+        Ok(SearchAnswer { total: Some(total), table: Some(table), chart, warnings, ..SearchAnswer::default() })
+    }
+
+    async fn reduced(
+        &mut self,
+        source: &Source,
+        prepared: &Prepared,
+        reducing: &Stage,
+    ) -> Result<(Rows, u64), QueryError> {
+        let reduction = self.reduction(reducing)?;
+        let row_by_row = chain_of(&prepared.events, &self.stage_context)?.is_row_by_row();
+        let stages: Vec<Stage> = prepared.events.iter().chain([reducing]).cloned().collect();
+        let groups = if row_by_row {
+            self.in_any_order(source, &prepared.events, &stages, &reduction).await?
+        } else {
+            self.in_order(source, &prepared.events, &stages, &reduction).await?
+        };
+        let total = groups.arrived();
+        Ok((groups.finish()?, total))
+    }
+
+    fn reduction(&self, stage: &Stage) -> Result<Arc<Reduction>, QueryError> {
+        match stage.start(&self.stage_context)? {
+            Step::Reduce(reduction) => Ok(Arc::from(reduction)),
+            Step::Rows(_) => panic!("only stages that make a table are asked to"),
+        }
+    }
+
+    /// Each group of rows by itself, then all together: for stages that look at one row at a time.
+    async fn in_any_order(
+        &mut self,
+        source: &Source,
+        events: &[Stage],
+        stages: &[Stage],
+        reduction: &Arc<Reduction>,
+    ) -> Result<Groups, QueryError> {
+        let projection = Arc::new(Projection::new(fields_read(stages)));
+        let all = Arc::new(Mutex::new(Groups::new(Arc::clone(reduction), self.budget.clone())));
+        let mut chains = Vec::with_capacity(source.tasks.len());
+        for _ in &source.tasks {
+            chains.push(Mutex::new(Some(chain_of(events, &self.stage_context)?)));
+        }
+        {
+            let (budget, shared) = (self.budget.clone(), Arc::clone(&all));
+            let mut done = std::pin::pin!(source.each(|index, task| {
+                let mut matches = matches_of_group(task, source);
+                let (projection, partition) = (Arc::clone(&projection), Arc::clone(&task.partition));
+                let (budget, all, reduction) = (budget.clone(), Arc::clone(&shared), Arc::clone(reduction));
+                let chain = chains[index].lock().expect("nothing panics while it holds this lock").take();
+                let mut chain = chain.expect("each group is worked on once");
+                move |view: &View| {
+                    let rows = matches(view)?;
+                    let keys = keys_of(view, &rows)?;
+                    let mut part = Groups::new(Arc::clone(&reduction), budget.clone());
+                    for keys in keys.chunks(RECORDS_AT_A_TIME) {
+                        let records = projection.records(view, &partition.key, keys, index as u32, &budget)?;
+                        for record in records {
+                            chain.push(record, &mut |record| {
+                                part.add_row(&record, record.at)?;
+                                Ok(Flow::More)
+                            })?;
+                        }
+                    }
+                    part.settle()?;
+                    all.lock().expect("nothing panics while it holds this lock").merge(part)?;
+                    Ok(rows.count())
+                }
+            }));
+            while let Some(count) = done.next().await {
+                source.counters.matched.fetch_add(count?, std::sync::atomic::Ordering::Relaxed);
+                self.report(source).await?;
+            }
+        }
+        let all = Arc::into_inner(all).expect("all work on the groups is done");
+        Ok(all.into_inner().expect("nothing panics while it holds this lock"))
+    }
+
+    /// All rows one after the other, newest first: for stages that depend on the order.
+    async fn in_order(
+        &mut self,
+        source: &Source,
+        events: &[Stage],
+        stages: &[Stage],
+        reduction: &Arc<Reduction>,
+    ) -> Result<Groups, QueryError> {
+        let mut chain = chain_of(events, &self.stage_context)?;
+        let mut groups = Groups::new(Arc::clone(reduction), self.budget.clone());
+        let mut number = 0;
+        self.feed(source, stages, &mut chain, &mut |record| {
+            let at = At { order: ordinal(number), ..record.at };
+            number += 1;
+            groups.add_row(&record, at)?;
+            Ok(Flow::More)
+        })
+        .await?;
+        groups.settle()?;
+        Ok(groups)
+    }
+
+    /// Earliest and latest time of what leaves the stages before a chart.
+    async fn extremes(&mut self, source: &Source, events: &[Stage]) -> Result<Option<(i64, i64)>, QueryError> {
+        let mut chain = chain_of(events, &self.stage_context)?;
+        let mut extremes: Option<(i64, i64)> = None;
+        self.feed(source, events, &mut chain, &mut |record| {
+            if let Some((time, ..)) = record.at.time {
+                let (first, last) = extremes.unwrap_or((time, time));
+                extremes = Some((first.min(time), last.max(time)));
+            }
+            Ok(Flow::More)
+        })
+        .await?;
+        Ok(extremes)
+    }
+
+    /// A table through stages that keep it one.
+    fn through(&self, rows: Rows, stages: &[Stage]) -> Result<Rows, QueryError> {
+        let Rows { mut columns, rows, warnings, overflow } = rows;
+        let mut rows = rows;
+        for stage in stages {
+            let mut context = self.stage_context.clone();
+            context.columns = Some(columns.clone());
+            let mut chain = chain_of(std::slice::from_ref(stage), &context)?;
+            let after = chain.columns(columns.clone());
+            let mut out = Vec::new();
+            let mut sink = |record: Record| {
+                out.push(row_of(&record, &after));
+                Ok(Flow::More)
+            };
+            for (number, row) in rows.into_iter().enumerate() {
+                if chain.push(record_of(&columns, row, number as u64), &mut sink)? == Flow::Enough {
+                    break;
+                }
+            }
+            chain.finish(&mut sink)?;
+            (columns, rows) = (after, out);
+        }
+        Ok(Rows { columns, rows, warnings, overflow })
+    }
+
+    /// A table through another stage that makes one.
+    fn reduced_again(&self, rows: Rows, stage: &Stage) -> Result<Rows, QueryError> {
+        let once = |keep: bool| {
+            let mut context = self.stage_context.clone();
+            context.keep = keep;
+            let Step::Reduce(reduction) = stage.start(&context)? else {
+                panic!("only stages that make a table are asked to");
+            };
+            let mut groups = Groups::new(Arc::from(reduction), self.budget.clone());
+            for (number, row) in rows.rows.iter().enumerate() {
+                let record = record_of(&rows.columns, row.clone(), number as u64);
+                groups.add_row(&record, record.at)?;
+            }
+            groups.finish()
+        };
+        let mut reduced = once(false)?;
+        if reduced.overflow {
+            reduced = once(true)?;
+        }
+        let mut warnings = rows.warnings.clone();
+        warnings.append(&mut reduced.warnings);
+        Ok(Rows { warnings, ..reduced })
+    }
+}
+
+/// Records that are made of one group at a time: bounds what they hold.
+const RECORDS_AT_A_TIME: usize = 8192;
+
+fn needs_extremes(stage: &Stage, range: (Option<i64>, Option<i64>)) -> bool {
+    matches!(stage, Stage::Timechart(chart) if chart.span.is_none()) && (range.0.is_none() || range.1.is_none())
+}
+
+fn record_of(columns: &[FieldName], row: Vec<Value>, number: u64) -> Record {
+    let cells = columns.iter().zip(row).map(|(name, value)| Cell {
+        name: Arc::new(name.clone()),
+        values: vec![value],
+        sent: None,
+    });
+    Record { table: true, at: At { order: ordinal(number), time: None }, place: (0, 0), cells: cells.collect() }
+}
+
+fn row_of(record: &Record, columns: &[FieldName]) -> Vec<Value> {
+    let value = |name: &FieldName| {
+        let cell = record.cells.iter().find(|cell| same_name(true, &cell.name, name))?;
+        match cell.values.as_slice() {
+            [] => None,
+            [single] => Some(single.clone()),
+            several => Some(Value::List(several.to_vec())),
+        }
+    };
+    columns.iter().map(|name| value(name).unwrap_or(Value::Null)).collect()
+}
+
+/// The table as series: of a chart over time as it is; else, where the first column names and the
+/// others measure, as bars.
+fn chart_of(table: &Table, over_time: bool) -> Option<Chart> {
+    if !over_time || table.columns.first().map(String::as_str) != Some("time") {
+        return None;
+    }
+    let series = table.columns.iter().enumerate().skip(1).map(|(index, name)| Series {
+        name: name.clone(),
+        points: table.rows.iter().map(|row| (row[0].clone(), row[index].clone())).collect(),
+    });
+    Some(Chart { kind: "time", x: "time".to_owned(), series: series.collect() })
+}

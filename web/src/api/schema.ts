@@ -1,0 +1,238 @@
+/** Made from the OpenAPI document by `npm run types`; not written by hand. */
+import type { ExactNumber } from "./json";
+
+export interface AdminAnswer {
+  done: boolean;
+  message: string;
+}
+
+export interface AggregateAnswer {
+  fields: Record<string, ([string, number])[]>;
+  /** Whether something is missing; the warnings say what. */
+  partial: boolean;
+  took_ms: number;
+  total: number;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export type Cell = string | number | ExactNumber | boolean | null | Cell[];
+
+export interface Chart {
+  kind: "time" | "bar";
+  series: ({
+    name: string;
+    points: Cell[][];
+  })[];
+  x: string;
+}
+
+export interface CompleteAnswer {
+  /** Character of the query from which on an item replaces it. */
+  from: number;
+  items: ({
+    detail: string;
+    kind: "field" | "value" | "stage" | "function" | "keyword";
+    text: string;
+  })[];
+  /** Character up to which it does. */
+  to: number;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface ContextAnswer {
+  after: Hit[];
+  before: Hit[];
+  event: Hit;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface DiscoverAnswer {
+  fields: FieldSummary[];
+  /** Whether something is missing; the warnings say what. */
+  partial: boolean;
+  /** false: every match was looked at; else how many were. */
+  sampled: false | number;
+  took_ms: number;
+  total: number;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface EnvsAnswer {
+  envs: ({
+    events: number;
+    indexes: number;
+    name: string;
+  })[];
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface Error {
+  error: {
+    /** Stable: programs may rely on it. */
+    code: string;
+    /** Column of the first wrong character of the query, from 1, in characters. */
+    column?: number;
+    /** The query that the fix would give. */
+    fix?: string;
+    /** A likely fix, in words. */
+    hint?: string;
+    /** How many characters are wrong. */
+    length?: number;
+    /** For people: what is wrong and what to do. */
+    message: string;
+    /** The parameter that is wrong. */
+    parameter?: string;
+    /** Under which the server's log says more. */
+    request_id: string;
+  };
+  /** The line, from 1, from which on nothing of this request was stored. */
+  first_unread_line?: number;
+  /** Events of this request that are durable all the same; null: not known. */
+  ingested?: number | null;
+}
+
+export interface FieldSummary {
+  coverage: number;
+  distinct: number;
+  distinct_capped: boolean;
+  groupable: boolean;
+  interesting: boolean;
+  kind: "number" | "bool" | "ip" | "time" | "text";
+  name: string;
+  top: ([string, number])[];
+}
+
+export type FieldValue = string | number | ExactNumber | boolean | null | FieldValue[];
+
+export interface Health {
+  status: string;
+}
+
+export interface HistogramAnswer {
+  buckets: ({
+    by?: Record<string, number>;
+    count: number;
+    t: string;
+  })[];
+  interval_ms: number;
+  /** Whether something is missing; the warnings say what. */
+  partial: boolean;
+  took_ms: number;
+  total: number;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface Hit {
+  env: string;
+  fields: Record<string, FieldValue>;
+  /** Stable: `<16 hex digits>-<number>`. */
+  id: string;
+  index: string;
+  message: string;
+  /** The bytes as sent; what is not UTF-8 is shown as U+FFFD. */
+  raw: string;
+  /** The bytes as sent, where they are not UTF-8. */
+  raw_base64?: string;
+  source: string | null;
+  timestamp: string;
+}
+
+export interface IndexesAnswer {
+  env: string;
+  indexes: ({
+    earliest: string | null;
+    events: number;
+    latest: string | null;
+    name: string;
+    partitions: number;
+    /** Bytes of its blocks' events as sent. */
+    raw_bytes: number;
+    /** Bytes of its blocks. */
+    stored_bytes: number;
+  })[];
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface IngestAnswer {
+  /** Blank lines, which are no events. */
+  blank: number;
+  durability: "local";
+  /** The first 20 of them, by line number from 1. */
+  error_details: ({
+    line: number;
+    reason: string;
+  })[];
+  /** Lines that were refused. */
+  errors: number;
+  /** Events that are durable and searchable now. */
+  ingested: number;
+  /** `index/day` of each partition that got events. */
+  partitions: string[];
+  throttled: boolean;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+  write_errors: string[];
+}
+
+export type OpenApi = Record<string, unknown>;
+
+export interface Progress {
+  bytes_read: number;
+  groups: number;
+  groups_done: number;
+  matched: number;
+  rows_scanned: number;
+}
+
+export interface SearchAnswer {
+  chart?: Chart;
+  /** Where to go on; null: there is nothing more. */
+  cursor: string | null;
+  hits: Hit[];
+  /** Whether something is missing; the warnings say what. */
+  partial: boolean;
+  stats: SearchStats;
+  table?: Table;
+  took_ms: number;
+  /** Exact; null if it was not asked for. */
+  total: number | null;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface SearchStats {
+  blocks: number;
+  blocks_pruned: number;
+  bytes_read: number;
+  rows_scanned: number;
+}
+
+export interface StatsAnswer {
+  blocks: number;
+  earliest: string | null;
+  events: number;
+  /** Events that are in the log and in no block yet. */
+  head_events: number;
+  latest: string | null;
+  /** Events that damage has taken; `helios verify` names them. */
+  lost: number;
+  partitions: number;
+  raw_bytes: number;
+  stored_bytes: number;
+  uptime_ms: number;
+  version: string;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
+export interface Table {
+  columns: string[];
+  rows: Cell[][];
+}

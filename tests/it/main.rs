@@ -5,8 +5,10 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod engine;
+mod cli;
 mod http_ingest;
 mod http_openapi;
+mod http_reads;
 mod http_server;
 mod oracle;
 mod server;

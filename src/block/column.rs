@@ -91,7 +91,17 @@ impl Column {
         if let Some(codes) = &self.codes {
             let entries = self.values.len();
             assert!(codes.iter().all(|&code| (code as usize) < entries), "C3");
+            #[cfg(test)]
+            self.check_that_entries_differ();
         }
+    }
+
+    #[cfg(test)]
+    fn check_that_entries_differ(&self) {
+        let mut scratch = Vec::new();
+        let text = |entry| self.values.text(entry, &mut scratch).to_owned();
+        let texts: std::collections::BTreeSet<String> = (0..self.values.len()).map(text).collect();
+        assert_eq!(texts.len(), self.values.len(), "C4");
     }
 }
 

@@ -33,7 +33,9 @@ pub(crate) struct Cell {
 impl Record {
     /// The cell of a field.
     pub(crate) fn find(&self, name: &FieldName) -> Option<usize> {
-        self.cells.iter().position(|cell| same_name(self.table, &cell.name, name))
+        let exact = || self.cells.iter().position(|cell| cell.name.typed() == name.typed());
+        let column = if self.table { exact() } else { None };
+        column.or_else(|| self.cells.iter().position(|cell| same_name(self.table, &cell.name, name)))
     }
 
     /// All values of a field; none if it is absent or null.

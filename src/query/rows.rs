@@ -11,7 +11,7 @@ use super::scan::bitmap::Bitmap;
 use super::scan::eval::Stop;
 use super::scan::view::View;
 use super::value::{Value, fold};
-use crate::block::group::{FIELDS_DROPPED_FIELD, SOURCE_FIELD, TIME_SOURCE_FIELD};
+use crate::block::group::{FIELDS_DROPPED_FIELD, TIME_SOURCE_FIELD};
 use crate::block::{Column, RawCursor, Shape};
 use crate::event::{EventId, Line, LineKind, LineParser, PartitionKey, PathId, Spelling};
 

@@ -14,7 +14,7 @@ use super::cursor;
 use super::error::QueryError;
 use super::memory::Budget;
 use super::pipeline::{Chain, Flow, StageContext, fields_read};
-use super::prepare::{Prepared, chain_of, prepare, stage_context, warnings_of};
+use super::prepare::{chain_of, prepare, stage_context, warnings_of};
 use super::record::Record;
 use super::request::{CountMode, SearchRequest};
 use super::rows::{Projection, RowKey, hits_of, keys_of};

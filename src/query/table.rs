@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::StreamExt;
 
 use super::aggregate::accumulator::At;
-use super::aggregate::reduce::{Groups, Kind, Reduction, Rows, ordinal};
+use super::aggregate::reduce::{Groups, Reduction, Rows, ordinal};
 use super::answer::{Chart, SearchAnswer, Series, Table};
 use super::error::QueryError;
 use super::language::FieldName;
@@ -13,7 +13,7 @@ use super::pipeline::{Flow, Step, fields_read};
 use super::prepare::{Prepared, chain_of};
 use super::record::{Cell, Record, same_name};
 use super::rows::{Projection, keys_of};
-use super::run::{Collected, Search, matches_of_group};
+use super::run::{Search, matches_of_group};
 use super::scan::view::View;
 use super::source::Source;
 use super::stages::Stage;
@@ -27,10 +27,10 @@ impl Search<'_> {
         if needs_extremes(reducing, self.stage_context.range) {
             self.stage_context.extremes = self.extremes(&source, &prepared.events).await?;
         }
-        let mut rows = self.reduced(&source, prepared, reducing).await?;
+        let (mut rows, total) = self.reduced(&source, prepared, reducing).await?;
         if rows.overflow {
             self.stage_context.keep = true;
-            rows = self.reduced(&source, prepared, reducing).await?;
+            rows = self.reduced(&source, prepared, reducing).await?.0;
             self.stage_context.keep = false;
         }
         self.source = source;
@@ -46,11 +46,15 @@ impl Search<'_> {
         let Rows { columns, rows, warnings, .. } = rows;
         let table = Table { columns: columns.iter().map(|name| name.typed().to_owned()).collect(), rows };
         let chart = chart_of(&table, is_chart);
-        let total = Some(table.rows.len() as u64);
-        Ok(SearchAnswer { total, table: Some(table), chart, warnings, ..SearchAnswer::default() })
+        Ok(SearchAnswer { total: Some(total), table: Some(table), chart, warnings, ..SearchAnswer::default() })
     }
 
-    async fn reduced(&mut self, source: &Source, prepared: &Prepared, reducing: &Stage) -> Result<Rows, QueryError> {
+    async fn reduced(
+        &mut self,
+        source: &Source,
+        prepared: &Prepared,
+        reducing: &Stage,
+    ) -> Result<(Rows, u64), QueryError> {
         let reduction = self.reduction(reducing)?;
         let row_by_row = chain_of(&prepared.events, &self.stage_context)?.is_row_by_row();
         let stages: Vec<Stage> = prepared.events.iter().chain([reducing]).cloned().collect();
@@ -59,7 +63,8 @@ impl Search<'_> {
         } else {
             self.in_order(source, &prepared.events, &stages, &reduction).await?
         };
-        groups.finish()
+        let total = groups.arrived();
+        Ok((groups.finish()?, total))
     }
 
     fn reduction(&self, stage: &Stage) -> Result<Arc<Reduction>, QueryError> {

@@ -44,7 +44,7 @@ async fn search_prints_ndjson_in_a_pipe_with_digits_as_sent() {
     server.ingest("app", "{\"n\":1.50}\n").await;
     let output = against(&server, &["search", "n:1.5"], b"").await;
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("\"fields\":{\"n\":1.50}"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("\"fields\":{\"n\":1.50,"), "{}", text(&output.stdout));
     let csv = against(&server, &["search", "* | stats count", "--format", "csv"], b"").await;
     assert_eq!(text(&csv.stdout), "count\n1\n");
     let table = against(&server, &["search", "* | stats count by n", "--format", "table"], b"").await;

@@ -218,6 +218,11 @@ impl Groups {
         self.arrived += count;
     }
 
+    /// How many events came in.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// Notes `count` events as being in a group.
     pub(crate) fn add_events(&mut self, group: u32, count: u64) {
         self.events[group as usize] += count;

@@ -7,7 +7,6 @@ use super::text::TextTest;
 use super::value_test::{ValueTest, may_hold_all, render};
 use super::view::{Missing, View};
 use crate::block::column::Column;
-use crate::block::group::SOURCE_FIELD;
 use crate::block::{RawCursor, Shape, ShapePart, Values};
 use crate::event::{EventId, PathId, Spelling};
 use crate::query::error::QueryError;
@@ -260,9 +259,6 @@ impl Evaluator<'_> {
         let mut fitting = Bitmap::none(self.view.rows());
         let mut missing = Vec::new();
         for path in self.view.present() {
-            if self.view.paths().name(path) == SOURCE_FIELD {
-                continue;
-            }
             let column = match self.view.may_fit_text(path, test) {
                 Ok(false) => continue,
                 Ok(true) => self.view.column(path),
@@ -289,7 +285,13 @@ impl Evaluator<'_> {
     fn raw_candidates(&self, test: &TextTest, rest: &Bitmap) -> Result<(Bitmap, Bitmap), Stop> {
         let table = self.view.shapes();
         let verbatim = self.view.has_verbatim();
-        let judge = |shape: &Shape| if shape.verbatim && !verbatim { Verdict::No } else { verdict(test, table, shape) };
+        // A missing message is the empty text.
+        let fits_empty = test.fits("");
+        let judge = |shape: &Shape| match shape {
+            Shape { message: None, .. } if fits_empty => Verdict::Every,
+            Shape { verbatim: true, .. } if !verbatim => Verdict::No,
+            _ => verdict(test, table, shape),
+        };
         let verdicts: Vec<Verdict> = table.shapes.iter().map(judge).collect();
         let (mut every, mut maybe) = (Bitmap::none(rest.len()), Bitmap::none(rest.len()));
         if verdicts.iter().any(|verdict| *verdict != Verdict::No) {

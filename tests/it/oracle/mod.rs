@@ -11,6 +11,7 @@ use helios::query::stages::{Sort, Stage};
 
 pub(crate) mod aggregate;
 pub(crate) mod cell;
+pub(crate) mod feed;
 pub(crate) mod filter;
 pub(crate) mod generate;
 pub(crate) mod number;

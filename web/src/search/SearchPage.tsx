@@ -21,7 +21,7 @@ import { writeView } from "../state/url";
 import { TableResult } from "../stages/TableResult";
 import { TailLine } from "../tail/TailLine";
 import { RATE_SECONDS, rateBuckets, useTail } from "../tail/useTail";
-import { absolute, shifted, type Window } from "../time/range";
+import { absolute, isAbsolute, resolve, shifted, type Window } from "../time/range";
 import { Button } from "../ui/Button";
 import { copyText, toast } from "../ui/toast";
 import { showCount } from "../ui/numbers";
@@ -83,7 +83,11 @@ export function SearchPage() {
   const stepError = useErrorSteps(search, hits, at, select, !live);
   const zoom = useCallback((window: Window) => setView({ range: absolute(window), live: false }), [setView]);
   const shift = (steps: number) => {
-    if (run?.window) zoom(shifted(run.window, steps));
+    setView((now) => {
+      const written = isAbsolute(now.range) ? resolve(now.range, 0, now.zone) : null;
+      const window = written ?? run?.window;
+      return window ? { range: absolute(shifted(window, steps)), live: false } : {};
+    });
   };
   const share = () => {
     const range = run?.window && !live ? absolute(run.window) : view.range;
@@ -93,6 +97,10 @@ export function SearchPage() {
     if (query === view.query) rerun();
     setView({ query, event: "" });
   }, [view.query, rerun, setView]);
+
+  useEffect(() => {
+    document.title = view.query === "" ? "HeliosLogs" : `${view.query.slice(0, 80)} · HeliosLogs`;
+  }, [view.query]);
 
   useKeys({
     "/": () => bar.current?.focus(),
@@ -133,28 +141,28 @@ export function SearchPage() {
   return (
     <main className={css.main}>
       <h1 className="visually-hidden">HeliosLogs search</h1>
-      <TopBar ref={bar} error={error} running={search.status === "running" && !live} fields={known} overlay={overlay} setOverlay={setOverlay} onSubmit={submit} onLeave={() => list.current?.focus()} onCancel={search.cancel} />
+      <TopBar ref={bar} error={error} fields={known} overlay={overlay} setOverlay={setOverlay} onSubmit={submit} onLeave={() => list.current?.focus()} />
       {showHistogram && (live ? <RateBars tail={tail} /> : <Histogram run={run} zone={view.zone} levelField={levelField} onZoom={zoom} onBack={() => history.back()} onShift={shift} />)}
       {live ? <TailLine tail={tail} onStop={() => setView({ live: false })}>{tools}</TailLine> : <StatusLine search={search}>{tools}</StatusLine>}
       <div className={css.body}>
         {showFields && <FieldPanel answer={fields} columns={view.columns} />}
-        <section className={css.results} aria-label="Results">
+        <section className={css.results} aria-label="Results" data-stale={search.stale && !live}>
           {live ? (
             tail.hits.length === 0 ? (
               <p className={css.waiting}>{tail.paused ? "Paused." : "Waiting for events that match…"}</p>
             ) : (
               <EventList ref={list} hits={tail.hits} columns={view.columns} preferred={preferred} zone={view.zone} sort="" selected={selected} label="Live events" total={null} growsAbove onSort={() => toast("A live tail is in order of arrival")} onOpen={open} />
             )
-          ) : search.done?.table ? (
-            <TableResult key={run?.number} table={search.done.table} zone={view.zone} onZoom={zoom} />
+          ) : search.table ? (
+            <TableResult key={search.shownRun} table={search.table} zone={view.zone} onZoom={zoom} />
           ) : error?.code === "bad_query" ? (
             <p className={css.waiting}>The query cannot be read. What is wrong stands under it, above.</p>
-          ) : search.status === "failed" && hits.length === 0 ? (
+          ) : search.status === "failed" && search.hits.length === 0 ? (
             <Failed message={search.error?.message ?? ""} hint={search.error?.hint} requestId={search.error?.request_id} onAgain={rerun} />
           ) : search.status === "done" && hits.length === 0 && run ? (
             <Empty key={run.number} run={run} />
           ) : (
-            <EventList ref={list} key={search.run?.number} hits={hits} columns={view.columns} preferred={preferred} zone={view.zone} sort={view.sort} selected={selected} label="Events" total={search.done?.total ?? null}
+            <EventList ref={list} key={search.shownRun} hits={hits} columns={view.columns} preferred={preferred} zone={view.zone} sort={view.sort} selected={selected} label="Events" total={search.done?.total ?? null}
               onSort={(sort) => setView({ sort })} onOpen={open} onEnd={search.loadMore} footer={<End search={search} onExport={() => setOverlay("export")} />} />
           )}
         </section>

@@ -23,10 +23,13 @@ export interface Run {
   endsNow: boolean;
 }
 
+/** What becomes different, or how it follows from the view of that moment: two keys in a row must not both start from the same one. */
+export type Change = Partial<View> | ((view: View) => Partial<View>);
+
 export interface Session {
   view: View;
   /** Changes the view; `replace` keeps it out of the history. */
-  setView: (change: Partial<View>, replace?: boolean) => void;
+  setView: (change: Change, replace?: boolean) => void;
   run: Run | null;
   rerun: () => void;
 }
@@ -48,8 +51,9 @@ function view(): View {
   return current;
 }
 
-function go(change: Partial<View>, replace: boolean): void {
+function go(wanted: Change, replace: boolean): void {
   const from = view();
+  const change = typeof wanted === "function" ? wanted(from) : wanted;
   const to = { ...from, ...change };
   if (change.zone) writeStored("zone", change.zone);
   const address = writeView(to);
@@ -78,7 +82,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const now = useSyncExternalStore(subscribe, view);
   const [asked, setAsked] = useState(0);
   const run = useRun(now, asked);
-  const setView = useCallback((change: Partial<View>, replace = false) => go(change, replace), []);
+  const setView = useCallback((change: Change, replace = false) => go(change, replace), []);
   const rerun = useCallback(() => setAsked((n) => n + 1), []);
   const session = useMemo(() => ({ view: now, setView, run, rerun }), [now, setView, run, rerun]);
   return <SessionContext value={session}>{children}</SessionContext>;
@@ -101,7 +105,7 @@ function useRun(view: View, asked: number): Run | null {
     if (start === "all") wholeTime(env, now, stop.signal).then(settle);
     else settle(resolve({ start, end }, now, zone));
     return () => stop.abort();
-    // oxlint-disable-next-line -- `zone` is in `zoneMatters`
+    // `zone` is in `zoneMatters`: another zone alone is no other search.
   }, [query, env, index, sort, start, end, zoneMatters, asked]);
   return run;
 }

@@ -1,5 +1,4 @@
 //! What can be wrong with a block's bytes.
-#![cfg_attr(test, allow(clippy::disallowed_macros, reason = "tests run side by side, each on its own thread"))]
 
 /// Why bytes could not be read as what they should be. The file is damaged or from another program;
 /// reading it again changes nothing.

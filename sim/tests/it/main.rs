@@ -6,6 +6,9 @@
 //! | `HELIOS_SIM_SEED` | the first seed; with `HELIOS_SIM_CALL` the only one, with a line per disk call |
 //! | `HELIOS_SIM_CALL` | replays the run of that seed in which this disk call is hit |
 
+// All of this is test code, helpers too.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod faults;
 mod mutants;
 mod power_cut;

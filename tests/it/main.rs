@@ -9,5 +9,6 @@ mod http_ingest;
 mod http_server;
 mod oracle;
 mod query_oracle;
+mod query_reads;
 mod server;
 mod tidy;

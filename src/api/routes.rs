@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, http};
 
 use super::params::{Param, ParamKind};
-use super::{ApiError, App, admin, export, ingest, page, reads, search_stream, status, tail};
+use super::{ApiError, App, admin, complete, export, ingest, page, reads, search_stream, status, tail};
 
 /// One route.
 #[derive(Debug)]
@@ -380,6 +380,23 @@ pub static OPERATIONS: &[Operation] = &[
         body: None,
         answers: &[ok("StatsAnswer", "Sums over all that may be read.")],
         handler: || get(status::stats),
+    },
+    Operation {
+        id: "complete",
+        method: Method::Get,
+        path: "/api/complete",
+        summary: "What may stand at the cursor of a query: fields, values, stages, functions.",
+        params: &[
+            Q,
+            ENV,
+            INDEX,
+            START,
+            END,
+            whole("cursor", 0, 1_000_000, 1_000_000, "Characters before the cursor; the end of the query without it."),
+        ],
+        body: None,
+        answers: &[ok("CompleteAnswer", "The items, likeliest first.")],
+        handler: || get(complete::complete),
     },
     Operation {
         id: "gc",

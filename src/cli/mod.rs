@@ -12,6 +12,7 @@ pub mod demo;
 mod export;
 mod ingest;
 mod lines;
+mod offline;
 mod output;
 mod remote;
 mod search;

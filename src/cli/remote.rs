@@ -29,9 +29,8 @@ impl Parameters {
     }
 
     pub(super) fn range(self, range: &RangeArgs) -> Self {
-        let since = range.since.as_ref().map(|since| format!("-{}", since.trim_start_matches('-')));
         self.with("index", range.index.clone())
-            .with("start", range.start.clone().or(since))
+            .with("start", range.start.clone().or_else(|| since(range)))
             .with("end", range.end.clone())
             .with("sort", range.sort.clone())
             .with("tz", range.tz.clone())
@@ -40,6 +39,11 @@ impl Parameters {
     pub(super) fn pairs(&self) -> Vec<(&str, &str)> {
         self.0.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
+}
+
+/// `--since 1h` as a start.
+pub(super) fn since(range: &RangeArgs) -> Option<String> {
+    range.since.as_ref().map(|since| format!("-{}", since.trim_start_matches('-')))
 }
 
 const DEFAULT_URL: &str = "http://127.0.0.1:7300";

@@ -3,15 +3,22 @@
 use super::args::{Format, SearchArgs};
 use super::output::{self, Answer, ShownHit};
 use super::remote::{self, Parameters};
-use super::{Failure, export};
+use super::{Failure, export, offline};
 use crate::host::Host;
 
 pub(super) async fn run(host: Host, args: SearchArgs) -> Result<(), Failure> {
     let format = output::format(args.format);
-    if format == Format::Csv && args.data_dir.is_none() {
-        return export::csv(host, &args).await;
-    }
-    let answer = ask_server(host, &args).await?;
+    let answer = match &args.data_dir {
+        Some(data_dir) => {
+            let answer = offline::search(host, data_dir, &args).await?;
+            if format == Format::Csv {
+                return Ok(output::write(&offline::csv(answer)?)?);
+            }
+            serde_json::to_vec(&answer).map_err(|error| Failure::new(error.to_string()))?
+        }
+        None if format == Format::Csv => return export::csv(host, &args).await,
+        None => ask_server(host, &args).await?,
+    };
     let answer: Answer =
         serde_json::from_slice(&answer).map_err(|error| Failure::new(format!("the answer cannot be read: {error}")))?;
     print(&answer, format)

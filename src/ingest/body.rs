@@ -59,10 +59,15 @@ impl BodyReader {
             if piece.is_some() {
                 return Ok(piece);
             }
-            let Some(step) = self.decoder.step()? else { break };
-            self.step.clear();
-            self.step.extend_from_slice(step);
             self.step_at = 0;
+            match self.decoder.step(&mut self.step) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.step.clear();
+                    return Err(error);
+                }
+            }
         }
         Ok(if self.ended { self.lines.end() } else { None })
     }
@@ -122,11 +127,11 @@ mod tests {
 
     #[test]
     fn what_was_read_before_a_body_breaks_off_stays_and_the_rest_is_named() {
-        let plain: Vec<u8> = (0..1_500_000).flat_map(|n| format!("{{\"n\":{n}}}\n").into_bytes()).collect();
+        let plain: Vec<u8> = (0..700_000).flat_map(|n| format!("{{\"n\":{n}}}\n").into_bytes()).collect();
         let body = gzip(&plain);
         let (pieces, result, next) = read(&body);
-        assert!(result.is_ok() && lines_of(&pieces) == plain && pieces.len() == 3);
-        assert_eq!(next, 1_500_001);
+        assert!(result.is_ok() && lines_of(&pieces) == plain && pieces.len() == 2);
+        assert_eq!(next, 700_001);
         let (pieces, result, next) = read(&body[..body.len() - 9]);
         assert!(matches!(result, Err(DecodeError::Corrupt { .. })), "{result:?}");
         let kept = lines_of(&pieces);

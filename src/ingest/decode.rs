@@ -54,7 +54,6 @@ pub enum DecodeError {
 pub struct Decoder {
     codec: Codec,
     input: Bytes,
-    output: Vec<u8>,
     taken: u64,
     given: u64,
     ended: bool,
@@ -67,7 +66,7 @@ impl Decoder {
     /// If that is not known.
     pub fn new(content_encoding: Option<&str>) -> Result<Self, DecodeError> {
         let codec = Codec::of(content_encoding.unwrap_or("").trim())?;
-        Ok(Self { codec, input: Bytes::new(), output: Vec::new(), taken: 0, given: 0, ended: false })
+        Ok(Self { codec, input: Bytes::new(), taken: 0, given: 0, ended: false })
     }
 
     /// Gives the decoder bytes as they came.
@@ -92,25 +91,26 @@ impl Decoder {
         self.ended = true;
     }
 
-    /// Some decoded bytes; `None` once what was fed is used up, and at the end of all.
+    /// Puts some decoded bytes into `output` in place of what is there. False, and none, once what was fed
+    /// is used up, and at the end of all.
     ///
     /// # Errors
     /// If the body is no valid encoding, is cut off, or becomes too large.
-    pub fn step(&mut self) -> Result<Option<&[u8]>, DecodeError> {
-        self.output.clear();
-        while self.output.is_empty() {
+    pub fn step(&mut self, output: &mut Vec<u8>) -> Result<bool, DecodeError> {
+        output.clear();
+        while output.is_empty() {
             let before = self.input.len();
-            let more = self.codec.step(&mut self.input, &mut self.output, self.ended)?;
-            if !more && self.output.is_empty() && self.input.is_empty() {
-                return Ok(None);
+            let more = self.codec.step(&mut self.input, output, self.ended)?;
+            if !more && output.is_empty() && self.input.is_empty() {
+                return Ok(false);
             }
-            if self.input.len() == before && self.output.is_empty() {
+            if self.input.len() == before && output.is_empty() {
                 return Err(corrupt(self.codec.name(), "its decoder cannot go on"));
             }
         }
-        self.given += self.output.len() as u64;
+        self.given += output.len() as u64;
         self.check_bounds()?;
-        Ok(Some(&self.output))
+        Ok(true)
     }
 
     fn check_bounds(&self) -> Result<(), DecodeError> {

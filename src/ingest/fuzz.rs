@@ -63,7 +63,8 @@ fn check_body(request: &Request, body: &[u8], chunk: usize) {
     assert_eq!(report.accepted + report.refused + report.blank, lines, "each line is counted once");
     if request.format == Format::Text {
         let refused = split_lines(body).filter(|line| line.raw.len() > request.line_bytes_max).count() as u64;
-        let blank = split_lines(body).filter(|line| line.is_blank() && line.raw.len() <= LINE_BYTES_MAX).count() as u64;
+        let blank =
+            split_lines(body).filter(|line| line.is_blank() && line.raw.len() <= request.line_bytes_max).count() as u64;
         assert!(report.refused <= refused && report.blank >= blank, "text is refused only for its length");
     }
 }
@@ -163,6 +164,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "samples of real logs are files")]
+    fn real_logs_come_back_byte_for_byte() {
+        let Ok(shared) = std::env::var("HELIOS_SHARED") else {
+            println!("skipped: HELIOS_SHARED names no folder with real logs");
+            return;
+        };
+        let mut files = 0;
+        for entry in std::fs::read_dir(std::path::Path::new(&shared).join("data")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "zst") {
+                continue;
+            }
+            let body = zstd::decode_all(std::fs::File::open(&path).unwrap()).unwrap();
+            for format in [Format::Json, Format::Text] {
+                let target = Target::of(Asked { index: Some("{{service}}"), ..Asked::default() }, |_| true).unwrap();
+                let mut request = Request::new(target, ARRIVAL_NS, Arc::new(|_| None));
+                request.format = format;
+                check_body(&request, &body, 60_000);
+            }
+            files += 1;
+        }
+        assert!(files > 10);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct Lines {
 
 /// Cuts a body into pieces.
 ///
-/// **Invariants.** L1 `whole <= body.len() <= RECORD_BYTES_MAX`. L2 what lies behind `whole` is the
+/// **Invariants.** B1 `whole <= body.len() <= RECORD_BYTES_MAX`. B2 what lies behind `whole` is the
 /// beginning of one line and no longer than a line may be.
 pub struct LineReader {
     line_bytes_max: usize,

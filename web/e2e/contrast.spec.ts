@@ -56,6 +56,18 @@ for (const scheme of ["light", "dark"] as const) {
   }
 }
 
+for (const theme of ["light", "dark"] as const) {
+  test(`high contrast holds on the ${theme} theme`, async ({ world, page }) => {
+    await page.emulateMedia({ colorScheme: theme, contrast: "more" });
+    await world.ingest(EVENTS());
+    await world.open({ cols: "service", q: "request" });
+    await world.rows.first().getByText("request 59").click();
+    await expect(page.locator("html")).toHaveAttribute("data-contrast", "more");
+    const result = await new AxeBuilder({ page }).withRules(["color-contrast", "color-contrast-enhanced"]).analyze();
+    expect(result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 160)} ${n.failureSummary?.slice(0, 300)}`))).toEqual([]);
+  });
+}
+
 test("high contrast is a choice of its own and stays after a reload", async ({ world, page }) => {
   await world.open();
   await page.getByRole("button", { name: "Page menu" }).click();

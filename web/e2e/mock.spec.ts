@@ -24,7 +24,7 @@ test("a first visit shows how to send events to this server, and the first one w
   await page.request.post(`/api/ingest?index=first&env=${env}`, { data: '{"level":"info","message":"my first event"}' });
   await expect(welcome).toContainText("It arrived.");
   await expect(welcome).toContainText('{"level":"info","message":"my first event"}');
-  await welcome.getByRole("button", { name: "Search" }).click();
+  await welcome.getByRole("button", { name: "Search", exact: true }).click();
   await expect(page.getByTestId("events")).toContainText("my first event");
 });
 

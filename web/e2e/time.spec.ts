@@ -23,6 +23,16 @@ test("a drag over the histogram zooms, and the address bar says to where", async
   await expect.poll(() => world.param("start")).toBe("-10m");
 });
 
+test("the button opens the time range and closes it again", async ({ world, page }) => {
+  await world.open();
+  const button = page.getByTestId("time");
+  await button.click();
+  await expect(page.getByRole("dialog", { name: "Time range" })).toBeVisible();
+  await button.click();
+  await expect(page.getByRole("dialog", { name: "Time range" })).toHaveCount(0);
+  await expect(button).toBeFocused();
+});
+
 test("a pasted timestamp becomes five minutes on each side of it", async ({ world, page }) => {
   await world.open();
   await page.keyboard.press("t");

@@ -46,6 +46,15 @@ test("a word of the message can be excluded", async ({ world }) => {
   await expect(world.rows).toHaveCount(9);
 });
 
+test("Alt-click on a word of the list excludes it without opening the event", async ({ world }) => {
+  await world.ingest(EVENTS());
+  await world.open();
+  // The first letters of "payment": the text begins at the left edge of its cell.
+  await world.rows.first().getByText("payment 11").click({ modifiers: ["Alt"], position: { x: 10, y: 10 } });
+  await expect.poll(() => world.param("q")).toBe("NOT payment");
+  await expect(world.details).toHaveCount(0);
+});
+
 test("a value in the tree becomes a column, and the address bar keeps it", async ({ world, page }) => {
   await world.ingest(EVENTS());
   await world.open();

@@ -9,12 +9,14 @@
 //! subjects with known bugs.
 
 mod campaign;
+mod engine;
 mod model;
 mod script;
 #[cfg(test)]
 mod toy;
 
 pub use campaign::{Campaign, Tally, Trouble, campaign};
+pub use engine::{EngineSubject, drawn_settings};
 pub use model::{Fate, Model};
 pub use script::{Failure, Outcome, Run, run};
 
@@ -25,7 +27,10 @@ use helios::event::EventId;
 use helios::host::Host;
 
 /// Where the data directory of every simulated machine is.
-pub const ROOT: &str = "/data";
+pub const ROOT: &str = "/srv/helios";
+
+/// Days before today that are kept.
+pub const RETENTION_DAYS: u32 = 2;
 
 /// What is tested: a server's engine, as its clients see it.
 pub trait Subject: Send + Sync + Sized + 'static {
@@ -44,8 +49,8 @@ pub trait Subject: Send + Sync + Sized + 'static {
     /// Merges blocks where the settings ask for it.
     fn compact(&self) -> impl Future<Output = Result<(), String>> + Send;
 
-    /// Removes the days before `first_day` that is kept.
-    fn retain(&self, first_day: i32) -> impl Future<Output = Result<(), String>> + Send;
+    /// Removes the days that lie more than [`RETENTION_DAYS`] back.
+    fn retain(&self) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Every event that a search without a filter finds now.
     fn events(&self) -> impl Future<Output = Result<Vec<Found>, String>> + Send;

@@ -9,14 +9,14 @@ use helios::event::partition::DAY_NS;
 use helios::host::{Host, Task};
 
 use super::model::day_of;
-use super::{Answer, Model, ROOT, Sent, Subject};
+use super::{Answer, Model, RETENTION_DAYS, ROOT, Sent, Subject};
 use crate::{DiskFault, Ended, FaultPlan, Rng, Storage, World};
 
-/// Lives in a workload before the power cut is due in the last one at the latest.
-const LIVES: u64 = 3;
+/// Lives in a workload; the power goes off in the last one at the latest.
+const LIVES: u64 = 2;
 
 /// Steps of one life.
-const STEPS_MAX: u64 = 8;
+const STEPS_MAX: u64 = 6;
 
 /// Recoveries that are cut again before one is let be.
 const RECUTS_MAX: u64 = 3;
@@ -38,7 +38,7 @@ pub struct Run<S> {
     pub fault: Option<(Range<u64>, DiskFault)>,
     /// What the subject is started with.
     pub settings: S,
-    /// Whether to keep a line per disk call of the life that failed.
+    /// Whether to keep a line per disk call.
     pub trace: bool,
 }
 
@@ -47,7 +47,7 @@ pub struct Run<S> {
 pub struct Failure {
     /// What is wrong.
     pub what: String,
-    /// The disk calls of the life in which it showed, if they were kept.
+    /// The disk calls of all lives, if they were kept.
     pub trace: Vec<String>,
 }
 
@@ -78,6 +78,7 @@ pub fn run<S: Subject>(run: &Run<S::Settings>) -> Result<Outcome, Failure> {
         lives: 0,
         lines: Rng::labelled(run.seed, "lines"),
         wall_ahead_ns: 0,
+        trace: Vec::new(),
     };
     let mut was_cut = false;
     for life in 0..LIVES {
@@ -183,6 +184,7 @@ struct Machine<'r, S: Subject> {
     lines: Rng,
     /// What the calendar shows more than at the first start: it goes on from life to life.
     wall_ahead_ns: i64,
+    trace: Vec<String>,
 }
 
 impl<S: Subject> Machine<'_, S> {
@@ -206,11 +208,14 @@ impl<S: Subject> Machine<'_, S> {
         self.wall_ahead_ns = host.clock.wall().0 - wall_start_ns;
         self.calls += disk.calls();
         self.digest = self.digest.rotate_left(9) ^ world.digest();
-        let trace = disk.trace();
+        if self.run.trace {
+            self.trace.push(format!("life {}", self.lives));
+            self.trace.extend(disk.trace());
+        }
         drop(host);
         drop(world);
         self.storage = disk.unmount();
-        let fail = |what: String| Err(Failure { what, trace: trace.clone() });
+        let fail = |what: String| Err(Failure { what, trace: self.trace.clone() });
         if let Some(task) = panicked.first() {
             return fail(format!("the task {task} panicked"));
         }
@@ -263,7 +268,7 @@ impl<S: Subject> Machine<'_, S> {
         self.storage = disk.unmount();
         match verified {
             Ended::Done(Ok(())) => Ok(()),
-            other => Err(Failure { what: format!("verify: {other:?}"), trace: Vec::new() }),
+            other => Err(Failure { what: format!("verify: {other:?}"), trace: self.trace.clone() }),
         }
     }
 }
@@ -350,12 +355,13 @@ impl<S: Subject> Life<'_, S> {
         self.host.tasks.spawn("client", Box::pin(send))
     }
 
-    /// Lines for two indexes over the last three days.
+    /// Lines for two indexes over the last days; some are older than what is kept.
     fn draw_batch(&self, rng: &mut Rng, lines_max: u64) -> Vec<Sent> {
         let now_ns = self.host.clock.wall().0;
         let line = |rng: &mut Rng| {
-            let time_ns =
-                now_ns - rng.pick(&[0, 1, 2]) * DAY_NS - i64::try_from(rng.in_range(0..1_000_000)).expect("small");
+            let time_ns = now_ns
+                - rng.pick(&[0, 0, 0, 0, 1, 1, 2, 3]) * DAY_NS
+                - i64::try_from(rng.in_range(0..1_000_000)).expect("small");
             let (unique, padding) = (rng.next_u64(), "x".repeat(rng.index(40)));
             let raw =
                 format!(r#"{{"time":{time_ns},"n":"{unique:016x}","level":"info","message":"request {padding}"}}"#);
@@ -366,9 +372,11 @@ impl<S: Subject> Life<'_, S> {
 
     async fn retain(&self, subject: &Arc<S>, days: i32) -> Result<(), String> {
         self.world.jump_wall(i64::from(days) * DAY_NS);
-        let first_day = day_of(self.host.clock.wall().0) - 1;
+        let first_day = day_of(self.host.clock.wall().0) - i32::try_from(RETENTION_DAYS).expect("few days");
         lock(self.model).retention_begins(first_day);
-        match subject.retain(first_day).await {
+        match subject.retain().await {
+            // A part of it may have failed without a word.
+            Ok(()) if self.faulty => {}
             Ok(()) => lock(self.model).retention_done(first_day),
             Err(error) => self.tolerate(Err(format!("retain: {error}")))?,
         }

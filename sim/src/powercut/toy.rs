@@ -8,7 +8,7 @@ use helios::event::{EventId, Origin, Sequence};
 use helios::host::{DiskFile, Host};
 
 use super::model::day_of;
-use super::{Answer, Campaign, Found, Sent, Subject, Tally, Trouble, campaign};
+use super::{Answer, Campaign, Found, RETENTION_DAYS, Sent, Subject, Tally, Trouble, campaign};
 use crate::DiskFault;
 
 /// One log file per life; a record is a line of JSON with a check digit.
@@ -84,7 +84,8 @@ impl Subject for Toy {
         Ok(())
     }
 
-    async fn retain(&self, first_day: i32) -> Result<(), String> {
+    async fn retain(&self) -> Result<(), String> {
+        let first_day = day_of(self.host.clock.wall().0) - i32::try_from(RETENTION_DAYS).expect("few days");
         // Forgets and remembers: a durable note of what is gone.
         let note = self.root.join(format!("{first_day}.gone"));
         let noted = async {
@@ -114,8 +115,12 @@ impl Subject for Toy {
 
 impl Toy {
     async fn open(host: &Host, root: &Path, bug: Bug) -> std::io::Result<Self> {
-        host.disk.create_dir(root).await?;
+        let parent = root.parent().expect("the root is no file system's");
+        for folder in [parent, root] {
+            host.disk.create_dir(folder).await?;
+        }
         if bug != Bug::NoRootSync {
+            host.disk.sync_dir(parent).await?;
             host.disk.sync_dir(Path::new("/")).await?;
         }
         let (mut events, mut first_day, mut lives) = (Vec::new(), i32::MIN, 0);
@@ -158,7 +163,9 @@ fn parse(record: &[u8], bug: Bug) -> Option<Found> {
 }
 
 fn tally(trouble: Trouble, bug: Bug) -> Tally {
-    campaign::<Toy>(&Campaign { first_seed: 1, runs_min: 2_000, trouble, threads: 1, settings: |_| bug })
+    let plan =
+        Campaign { first_seed: 1, runs_min: 2_000, calls_per_seed: None, trouble, threads: 1, settings: |_| bug };
+    campaign::<Toy>(&plan)
 }
 
 #[test]

@@ -57,8 +57,11 @@ impl StageSyntax for Timechart {
                 () => break,
             }
         }
+        parser.lexer.skip_blanks();
+        let start = parser.lexer.at();
         let aggregates = parser.aggregates()?;
         let by = if parser.word("by") { Some(parser.name()?) } else { None };
+        parser.check_columns(start, &["time"], &aggregates)?;
         Ok(Self { span, zone, aggregates, by })
     }
 
@@ -82,12 +85,12 @@ impl fmt::Display for Timechart {
 }
 
 impl Timechart {
-    /// The span for a chart over so many nanoseconds if none is named: the shortest of
-    /// [`AUTOMATIC_SPANS`] that makes at most [`AUTOMATIC_BUCKETS_MAX`] buckets.
+    /// The span for a chart over so many nanoseconds (the end exclusive) if none is named: the shortest
+    /// of [`AUTOMATIC_SPANS`] of which [`AUTOMATIC_BUCKETS_MAX`] are at least as long.
     pub fn automatic_span(range_nanos: i64) -> Span {
         let fits = |span: &Span| {
             let nanos = span.nanos().expect("the spans of the list are short");
-            range_nanos.div_euclid(nanos) < AUTOMATIC_BUCKETS_MAX
+            range_nanos <= nanos.saturating_mul(AUTOMATIC_BUCKETS_MAX)
         };
         AUTOMATIC_SPANS.into_iter().find(fits).unwrap_or(AUTOMATIC_SPANS[AUTOMATIC_SPANS.len() - 1])
     }

@@ -184,7 +184,8 @@ fn timechart(rows: &[Row], chart: &Timechart, request: &Request) -> Table {
     let first = request.start.or_else(|| rows.iter().map(time).min());
     let last = request.end.map(|end| end - 1).or_else(|| rows.iter().map(time).max());
     let range = first.zip(last).filter(|(first, last)| first <= last);
-    let span = chart.span.unwrap_or_else(|| Timechart::automatic_span(range.map_or(0, |(first, last)| last - first)));
+    let span =
+        chart.span.unwrap_or_else(|| Timechart::automatic_span(range.map_or(0, |(first, last)| last - first + 1)));
     let zone = chart.zone.as_ref().or(request.zone.as_ref());
     let bucket = |time| bucket_start(time, span, zone);
 

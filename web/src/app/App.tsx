@@ -16,6 +16,8 @@ export function App() {
   const empty = indexes.data !== undefined && sumIndexes(indexes.data.indexes).events === 0;
   // An address that asks for something is answered, even on an empty server.
   const asked = view.query !== "" || view.event !== "" || view.live;
+  // Only the very first look is waited for, so that a first visit does not flash the search page.
+  const firstLook = indexes.isPending && indexes.failureCount === 0 && !asked;
   const start = () => {
     setWelcomed(true);
     setView({ range: { start: "all", end: "now" } });
@@ -24,7 +26,7 @@ export function App() {
   return (
     <ValueActionsProvider>
       <div className={css.app}>
-        {empty && !welcomed && !asked ? <Welcome env={view.env} onArrived={start} /> : indexes.isPending ? null : <SearchPage />}
+        {empty && !welcomed && !asked ? <Welcome env={view.env} onArrived={start} onSkip={() => setWelcomed(true)} /> : firstLook ? null : <SearchPage />}
       </div>
       <Toasts />
     </ValueActionsProvider>

@@ -18,18 +18,16 @@ import type { Overlay } from "../search/SearchPage";
 
 interface Props {
   error: ErrorBody | null;
-  running: boolean;
   fields: DiscoveredField[];
   overlay: Overlay;
   setOverlay: (overlay: Overlay) => void;
   onSubmit: (query: string) => void;
   onLeave: () => void;
-  onCancel: () => void;
   ref?: Ref<QueryBarHandle>;
 }
 
 /** Where, what and when: environment, query, time range; and the page's own menu. */
-export function TopBar({ error, running, fields, overlay, setOverlay, onSubmit, onLeave, ref }: Props) {
+export function TopBar({ error, fields, overlay, setOverlay, onSubmit, onLeave, ref }: Props) {
   const { view, setView, run, rerun } = useSession();
   const [timeButton, setTimeButton] = useState<HTMLElement | null>(null);
   const [historyButton, setHistoryButton] = useState<HTMLElement | null>(null);
@@ -51,7 +49,7 @@ export function TopBar({ error, running, fields, overlay, setOverlay, onSubmit, 
           <span className={css.time}>{view.live ? "Live" : describe(view.range, view.zone)}</span>
         </Button>
       </span>
-      <Button look="primary" onClick={() => (view.live ? setView({ live: false }) : rerun())} disabled={running} title="Search  Enter">Search</Button>
+      <Button look="primary" onClick={() => (view.live ? setView({ live: false }) : rerun())} title="Search  Enter">Search</Button>
       <Button aria-pressed={view.live} onClick={() => setView({ live: !view.live })} title="Live tail  l">Live</Button>
       <Button look="quiet" icon="more" aria-label="Page menu" aria-haspopup="menu" aria-expanded={menu !== null} onClick={(e) => setMenu(anchorOf(e.currentTarget))} />
       {overlay === "time" && timeButton && (

@@ -1,5 +1,5 @@
 /** The page's single keys. They rest while something is being typed or a menu or dialog is open. */
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { somethingIsOpen } from "../ui/Popover";
 
 export type Keys = Record<string, (() => void) | undefined>;
@@ -26,7 +26,7 @@ function belongsToControl(event: KeyboardEvent): boolean {
 
 export function useKeys(keys: Keys): void {
   const now = useRef(keys);
-  useEffect(() => {
+  useLayoutEffect(() => {
     now.current = keys;
   });
   useEffect(() => {

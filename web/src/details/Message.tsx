@@ -1,29 +1,12 @@
 import { useMemo, useState } from "react";
 import { useValueActions } from "../search/values";
+import { pieces } from "../search/words";
 import { Button } from "../ui/Button";
 import { showCount } from "../ui/numbers";
 import css from "./Details.module.css";
 
 /** Characters shown before "show all": a megabyte on one line would freeze the page. */
 const SHOWN_CHARS = 2_000;
-
-interface Piece {
-  text: string;
-  word: boolean;
-}
-
-/** Words and what stands between them. What holds together in a log (addresses, paths, ids) is one word. Pure. */
-export function pieces(text: string): Piece[] {
-  const found: Piece[] = [];
-  let at = 0;
-  for (const match of text.matchAll(/[\p{L}\p{N}_](?:[\p{L}\p{N}_.:/@\-]*[\p{L}\p{N}_])?/gu)) {
-    if (match.index > at) found.push({ text: text.slice(at, match.index), word: false });
-    found.push({ text: match[0], word: true });
-    at = match.index + match[0].length;
-  }
-  if (at < text.length) found.push({ text: text.slice(at), word: false });
-  return found;
-}
 
 /** The message with every word a value: click for the menu, Alt-click excludes. */
 export function Message({ text }: { text: string }) {

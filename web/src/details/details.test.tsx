@@ -2,7 +2,8 @@
 import { cleanup, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Hit } from "../api/types";
-import { Message, pieces } from "./Message";
+import { pieces, wordAt } from "../search/words";
+import { Message } from "./Message";
 import { Raw } from "./Raw";
 import { Tree } from "./Tree";
 
@@ -15,6 +16,10 @@ it("a message is its words and what stands between, none lost", () => {
   const text = "GET /api/cart?x=1 from 10.0.0.1:443 <b>took</b> 3.5s, naïve\n\tend.";
   expect(pieces(text).map((p) => p.text).join("")).toBe(text);
   expect(pieces(text).filter((p) => p.word).map((p) => p.text)).toEqual(["GET", "api/cart", "x", "1", "from", "10.0.0.1:443", "b", "took", "b", "3.5s", "naïve", "end"]);
+});
+
+it("a place in a message is in a word or between words", () => {
+  expect(["GET /x", "GET /x", "GET /x", "GET /x", ""].map((text, at) => wordAt(text, [0, 2, 3, 5, 0][at] ?? 0))).toEqual(["GET", "GET", null, "x", null]);
 });
 
 it("markup in a message is text", () => {

@@ -20,7 +20,9 @@ interface Props {
 /** All events of the search as a file, with the columns and the order on screen. Says first how large it will be. */
 export function ExportDialog({ run, search, columns, onClose }: Props) {
   const [format, setFormat] = useState<Format>(columns.length > 0 ? "csv" : "ndjson");
-  const [chosen, setChosen] = useState(columns.length > 0);
+  const [onScreen, setOnScreen] = useState(columns.length > 0);
+  // NDJSON is always the whole event: a line of it can be sent in again.
+  const chosen = onScreen && format === "csv";
   const fields = chosen ? ["timestamp", ...columns, "message"].filter((name, at, all) => all.indexOf(name) === at).join(",") : undefined;
   const href = apiUrl("/api/export", { ...runParams(run), sort: run.sort, format, fields });
   const estimate = estimateBytes(search, chosen ? columns : null);
@@ -32,9 +34,9 @@ export function ExportDialog({ run, search, columns, onClose }: Props) {
           <span>Format</span>
           <Segments<Format> label="Format" value={format} onChange={setFormat} options={[{ value: "ndjson", label: "NDJSON" }, { value: "csv", label: "CSV" }]} />
         </div>
-        {columns.length > 0 && (
+        {columns.length > 0 && format === "csv" && (
           <label className={css.check}>
-            <input type="checkbox" checked={chosen} onChange={(e) => setChosen(e.target.checked)} />
+            <input type="checkbox" checked={onScreen} onChange={(e) => setOnScreen(e.target.checked)} />
             Only the columns on screen: {["timestamp", ...columns, "message"].join(", ")}
           </label>
         )}

@@ -3,7 +3,7 @@
  * which the page's policy allows, while style elements are refused.
  */
 import { acceptCompletion, autocompletion, closeCompletion, type CompletionContext, type CompletionResult, completionKeymap, completionStatus, startCompletion } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { history, historyKeymap, standardKeymap } from "@codemirror/commands";
 import { EditorState, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, keymap, placeholder, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { tokenize } from "./tokens";
@@ -50,7 +50,7 @@ export function createEditor(options: Options): EditorView {
           { key: "ArrowUp", run: (view) => onEdge(view, -1) && options.onHistory(-1) },
           { key: "ArrowDown", run: (view) => onEdge(view, 1) && options.onHistory(1) },
           ...historyKeymap,
-          ...defaultKeymap,
+          ...standardKeymap,
         ]),
         EditorView.lineWrapping,
         placeholder("Search: words, field:value, or * | stats count by service"),

@@ -4,6 +4,7 @@ import type { Hit } from "../api/types";
 import { showBoth, showListTime, type Zone } from "../time/instant";
 import { fieldOf, levelOf, showValue, tellingFields } from "./event";
 import css from "./EventList.module.css";
+import { wordAtPoint } from "./words";
 import { useValueActions } from "./values";
 
 export const ROW_PX = 22;
@@ -41,7 +42,6 @@ export function EventList({ hits, columns, preferred, zone, sort, selected, labe
   const scroll = useRef<HTMLDivElement>(null);
   const withDate = useMemo(() => spansDays(hits, zone), [hits, zone]);
   const widths = useMemo(() => columnWidths(hits, columns), [hits, columns]);
-  // oxlint-disable-next-line -- TanStack Virtual reads the element itself
   const virtual = useVirtualizer({
     count: hits.length,
     getScrollElement: () => scroll.current,
@@ -77,7 +77,7 @@ export function EventList({ hits, columns, preferred, zone, sort, selected, labe
     <div className={css.list}>
       <div ref={scroll} className={css.scroll} role="grid" aria-label={label} tabIndex={0} aria-rowcount={total === null ? -1 : total + 1} aria-activedescendant={at >= 0 && items.some((i) => i.index === at) ? rowId(selected) : undefined} data-testid="events">
         <div className={css.head} role="row" aria-rowindex={1}>
-          <Header name="timestamp" label="Time" sort={sort} className={withDate ? css.timeLong : css.time} onSort={onSort} />
+          <Header name="timestamp" label={zone === "utc" ? "Time (UTC)" : "Time"} sort={sort} className={withDate ? css.timeLong : css.time} onSort={onSort} />
           <span role="columnheader" className={css.level}>Level</span>
           {columns.map((name, i) => (
             <ColumnHeader key={name} name={name} sort={sort} width={widths[i] ?? 12} onSort={onSort} />
@@ -180,9 +180,12 @@ const CHIPS = 6;
 
 const Row = memo(function Row({ hit, at, top, columns, widths, preferred, zone, withDate, selected, onOpen }: RowProps) {
   const { level, word } = levelOf(hit);
-  const open = () => {
+  const { exclude } = useValueActions();
+  const open = (event: React.MouseEvent) => {
+    const word = event.altKey && event.target instanceof Element && event.target.classList.contains(css.text ?? "") ? wordAtPoint(event.clientX, event.clientY) : null;
+    if (word !== null) exclude({ field: null, value: word });
     // A text being marked with the mouse is not a click on the row.
-    if (window.getSelection()?.isCollapsed !== false) onOpen(hit);
+    else if (window.getSelection()?.isCollapsed !== false) onOpen(hit);
   };
   return (
     <div id={rowId(hit.id)} className={css.row} role="row" aria-rowindex={at + 2} aria-selected={selected} data-level={level} style={{ transform: `translateY(${top}px)` }} onClick={open}>

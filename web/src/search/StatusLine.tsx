@@ -1,11 +1,12 @@
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Button } from "../ui/Button";
 import { plural, showBytes, showCount, showTook } from "../ui/numbers";
 import css from "./StatusLine.module.css";
 import type { Search } from "./useSearch";
 
 /** What the search is doing or did. Its height never changes, so that nothing below it jumps. */
-export function StatusLine({ search, children }: { search: Search; children?: ReactNode }) {
+export function StatusLine({ search: current, children }: { search: Search; children?: ReactNode }) {
+  const search = useCalm(current);
   const { progress, status } = search;
   const share = progress && Number(progress.groups) > 0 ? Number(progress.groups_done) / Number(progress.groups) : 0;
   return (
@@ -21,6 +22,24 @@ export function StatusLine({ search, children }: { search: Search; children?: Re
       <div className={css.tools}>{children}</div>
     </div>
   );
+}
+
+/** Searches that end sooner are never called running: words that flash up cannot be read. */
+const CALM_MS = 150;
+
+/** The search, but for its first moments the one before. */
+function useCalm(search: Search): Search {
+  const [slowRun, setSlowRun] = useState<number | null>(null);
+  const [before, setBefore] = useState<Search | null>(null);
+  const running = search.status === "running";
+  const number = search.run?.number ?? null;
+  useEffect(() => {
+    if (!running) return;
+    const timer = setTimeout(() => setSlowRun(number), CALM_MS);
+    return () => clearTimeout(timer);
+  }, [running, number]);
+  if (!running && search !== before && search.status !== "idle" && before?.run !== search.run) setBefore(search);
+  return running && slowRun !== number && before !== null ? before : search;
 }
 
 function Facts({ search }: { search: Search }) {

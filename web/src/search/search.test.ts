@@ -15,6 +15,14 @@ describe("levels", () => {
 
 describe("hits of a search", () => {
   const first = reduce(reduce(IDLE, { kind: "start", run: { number: 1, query: "", env: "", index: "", sort: "", window: null, endsNow: true } }), { kind: "hits", hits: [hit("1"), hit("2")] });
+  it("of the run before stay until something of the next one comes", () => {
+    const started = reduce(first, { kind: "start", run: { number: 2, query: "", env: "", index: "", sort: "", window: null, endsNow: true } });
+    expect([started.hits.length, started.stale, started.shownRun]).toEqual([2, true, 1]);
+    const next = reduce(started, { kind: "hits", hits: [hit("9")] });
+    expect([next.hits.map((h) => h.id), next.stale, next.shownRun]).toEqual([["9"], false, 2]);
+    expect(reduce(started, { kind: "failed", error: { code: "x", message: "y" } }).hits).toEqual([]);
+    expect(reduce(started, { kind: "cancelled" }).hits).toEqual([]);
+  });
   it("a page is put behind what is on screen", () => {
     const next = reduce(first, { kind: "page", hits: [hit("3")], cursor: null });
     expect(next.hits.map((h) => h.id)).toEqual(["1", "2", "3"]);

@@ -1,7 +1,7 @@
 /** One run's hits: streamed first, then page after page by cursor as the list is scrolled. */
 import { useCallback, useEffect, useReducer, useRef } from "react";
 import { ApiError, api, stream } from "../api/client";
-import type { ErrorBody, Hit, Progress, SearchDone } from "../api/types";
+import type { ErrorBody, Hit, Progress, SearchDone, Table } from "../api/types";
 import { remember } from "../query/history";
 import { type Run, runParams } from "../state/session";
 
@@ -17,6 +17,11 @@ export interface SearchState {
   status: Status;
   run: Run | null;
   hits: Hit[];
+  table: Table | null;
+  /** What is shown is still of the run before: it stays until something of this one comes, so that nothing flashes. */
+  stale: boolean;
+  /** Number of the run that what is shown is of. */
+  shownRun: number;
   progress: Progress | null;
   done: SearchDone | null;
   error: ErrorBody | null;
@@ -37,7 +42,7 @@ export type Change =
   | { kind: "more-failed"; message: string };
 
 export const IDLE: SearchState = {
-  status: "idle", run: null, hits: [], progress: null, done: null, error: null, cursor: null, loadingMore: false, moreError: null,
+  status: "idle", run: null, hits: [], table: null, stale: false, shownRun: 0, progress: null, done: null, error: null, cursor: null, loadingMore: false, moreError: null,
 };
 
 /** Adds hits behind those on screen: nothing that is being read moves, and no event stands twice. */
@@ -46,20 +51,27 @@ function append(known: Hit[], more: Hit[]): Hit[] {
   return [...known, ...more.filter((h) => !ids.has(h.id))].slice(0, LOADED_HITS_MAX);
 }
 
+/** The state without what the run before left on screen. */
+function fresh(state: SearchState): SearchState {
+  return state.stale ? { ...state, hits: [], table: null, stale: false, shownRun: state.run?.number ?? 0 } : state;
+}
+
 export function reduce(state: SearchState, change: Change): SearchState {
   switch (change.kind) {
     case "start":
-      return { ...IDLE, status: "running", run: change.run };
-    case "hits":
-      return { ...state, hits: append(state.hits, change.hits) };
+      return { ...IDLE, status: "running", run: change.run, hits: state.hits, table: state.table, stale: true, shownRun: state.shownRun };
+    case "hits": {
+      const next = fresh(state);
+      return { ...next, hits: append(next.hits, change.hits) };
+    }
     case "progress":
       return { ...state, progress: change.progress };
     case "done":
-      return { ...state, status: "done", done: change.done, cursor: change.done.cursor };
+      return { ...fresh(state), status: "done", done: change.done, table: change.done.table ?? null, cursor: change.done.cursor };
     case "failed":
-      return { ...state, status: "failed", error: change.error };
+      return { ...fresh(state), status: "failed", error: change.error };
     case "cancelled":
-      return state.status === "running" ? { ...state, status: "cancelled" } : state;
+      return state.status === "running" ? { ...fresh(state), status: "cancelled" } : state;
     case "more":
       return { ...state, loadingMore: true, moreError: null };
     case "page":

@@ -25,7 +25,6 @@ export function TableResult({ table, zone, onZoom }: Props) {
   const rows = useMemo(() => (order ? sortRows(table.rows, order.at, order.descending) : table.rows), [table, order]);
   const most = useMemo(() => table.columns.map((_, at) => Math.max(0, ...table.rows.slice(0, 10_000).map((r) => asNumber(r[at]) ?? 0))), [table]);
   const scroll = useRef<HTMLDivElement>(null);
-  // oxlint-disable-next-line -- TanStack Virtual reads the element itself
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroll.current, estimateSize: () => ROW_PX, overscan: 15 });
   const items = virtual.getVirtualItems();
   const before = items[0]?.start ?? 0;

@@ -23,10 +23,13 @@ export interface Run {
   endsNow: boolean;
 }
 
+/** What becomes different, or how it follows from the view of that moment: two keys in a row must not both start from the same one. */
+export type Change = Partial<View> | ((view: View) => Partial<View>);
+
 export interface Session {
   view: View;
   /** Changes the view; `replace` keeps it out of the history. */
-  setView: (change: Partial<View>, replace?: boolean) => void;
+  setView: (change: Change, replace?: boolean) => void;
   run: Run | null;
   rerun: () => void;
 }
@@ -48,17 +51,29 @@ function view(): View {
   return current;
 }
 
-function go(change: Partial<View>, replace: boolean): void {
+function go(wanted: Change, replace: boolean): void {
   const from = view();
+  const change = typeof wanted === "function" ? wanted(from) : wanted;
   const to = { ...from, ...change };
   if (change.zone) writeStored("zone", change.zone);
   const address = writeView(to);
   current = to;
   if (address !== location.search) {
-    if (replace || !isStep(from, to)) history.replaceState(null, "", address);
-    else history.pushState(null, "", address);
+    if (replace || !isStep(from, to)) history.replaceState(history.state, "", address);
+    else history.pushState({ depth: depth() + 1 }, "", address);
   }
   for (const listener of listeners) listener();
+}
+
+/** How many steps of this page lie behind the one on screen. */
+function depth(): number {
+  const state = history.state as { depth?: unknown } | null;
+  return typeof state?.depth === "number" ? state.depth : 0;
+}
+
+/** One step back, but never out of the page. */
+export function stepBack(): void {
+  if (depth() > 0) history.back();
 }
 
 function subscribe(listener: () => void): () => void {
@@ -78,7 +93,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const now = useSyncExternalStore(subscribe, view);
   const [asked, setAsked] = useState(0);
   const run = useRun(now, asked);
-  const setView = useCallback((change: Partial<View>, replace = false) => go(change, replace), []);
+  const setView = useCallback((change: Change, replace = false) => go(change, replace), []);
   const rerun = useCallback(() => setAsked((n) => n + 1), []);
   const session = useMemo(() => ({ view: now, setView, run, rerun }), [now, setView, run, rerun]);
   return <SessionContext value={session}>{children}</SessionContext>;
@@ -101,7 +116,7 @@ function useRun(view: View, asked: number): Run | null {
     if (start === "all") wholeTime(env, now, stop.signal).then(settle);
     else settle(resolve({ start, end }, now, zone));
     return () => stop.abort();
-    // oxlint-disable-next-line -- `zone` is in `zoneMatters`
+    // `zone` is in `zoneMatters`: another zone alone is no other search.
   }, [query, env, index, sort, start, end, zoneMatters, asked]);
   return run;
 }
@@ -112,9 +127,9 @@ async function wholeTime(env: string, now: number, signal: AbortSignal): Promise
   let endMs = now;
   try {
     const { indexes } = await api.indexes(env, signal);
-    for (const { earliest, latest } of indexes) {
-      if (earliest) startMs = Math.min(startMs, Math.floor(Date.parse(earliest)));
-      if (latest) endMs = Math.max(endMs, Math.floor(Date.parse(latest)) + 1);
+    for (const { first, last } of indexes) {
+      if (first) startMs = Math.min(startMs, Math.floor(Date.parse(first)));
+      if (last) endMs = Math.max(endMs, Math.floor(Date.parse(last)) + 1);
     }
   } catch {
     return { startMs: 0, endMs: now };
@@ -140,8 +155,8 @@ export function sumIndexes(indexes: IndexInfo[]): { events: number; firstMs: num
   let lastMs: number | null = null;
   for (const info of indexes) {
     events += Number(info.events);
-    if (info.earliest) firstMs = Math.min(firstMs ?? Infinity, Date.parse(info.earliest));
-    if (info.latest) lastMs = Math.max(lastMs ?? -Infinity, Date.parse(info.latest));
+    if (info.first) firstMs = Math.min(firstMs ?? Infinity, Date.parse(info.first));
+    if (info.last) lastMs = Math.max(lastMs ?? -Infinity, Date.parse(info.last));
   }
   return { events, firstMs, lastMs };
 }

@@ -37,6 +37,11 @@ export function isRelative(text: string): boolean {
   return t !== "" && RELATIVE.test(t);
 }
 
+/** Whether both ends are fixed instants. */
+export function isAbsolute(range: Range): boolean {
+  return range.start !== "all" && !isRelative(range.start) && !isRelative(range.end);
+}
+
 /** The instant a text means, in epoch milliseconds, or null if it cannot be read. `@d` is a UTC day, as in the API. */
 export function readTime(text: string, now: number, zone: Zone): number | null {
   const t = text.trim();

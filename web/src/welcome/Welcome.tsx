@@ -11,7 +11,7 @@ import { Mark } from "../ui/Mark";
 const LOOK_EVERY_MS = 1_500;
 
 /** A first visit without data: how to send an event to this very server, and the event when it comes. */
-export function Welcome({ env, onArrived }: { env: string; onArrived: () => void }) {
+export function Welcome({ env, onArrived, onSkip }: { env: string; onArrived: () => void; onSkip: () => void }) {
   const [shipper, setShipper] = useState<Shipper>("curl");
   const first = useQuery({
     queryKey: ["first-event", env],
@@ -33,7 +33,7 @@ export function Welcome({ env, onArrived }: { env: string; onArrived: () => void
       </div>
       <pre className={css.code} tabIndex={0} aria-label="What to run or configure">{text}</pre>
       <p className={css.muted}>
-        Lifelike events to look around in: <code>helios demo</code> on this machine.
+        Lifelike events to look around in: <code>helios demo</code> on this machine. <Button small onClick={onSkip}>Go to the search page</Button>
       </p>
       <div className={css.waiting} role="status" data-arrived={hit !== undefined}>
         {hit === undefined ? (

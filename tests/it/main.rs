@@ -16,5 +16,6 @@ mod http_reads;
 mod http_server;
 mod oracle;
 mod query_oracle;
+mod query_reads;
 mod server;
 mod tidy;

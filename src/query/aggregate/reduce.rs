@@ -156,7 +156,9 @@ impl Groups {
             let values = if values.is_empty() { vec![None] } else { values.into_iter().map(Some).collect() };
             combinations = combinations
                 .into_iter()
-                .flat_map(|front| values.iter().map(move |value| [front.as_slice(), &[value.clone()]].concat()))
+                .flat_map(|front| {
+                    values.iter().map(move |value| [front.as_slice(), std::slice::from_ref(value)].concat())
+                })
                 .collect();
         }
         self.several |= combinations.len() > 1;

@@ -54,7 +54,7 @@ impl Bitmap {
         assert!(range.end <= self.len, "a number beyond the set");
         let mut at = range.start;
         while at < range.end {
-            if at % 64 == 0 && range.end - at >= 64 {
+            if at.is_multiple_of(64) && range.end - at >= 64 {
                 self.words[(at / 64) as usize] = u64::MAX;
                 at += 64;
             } else {
@@ -71,10 +71,6 @@ impl Bitmap {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.words.iter().all(|&word| word == 0)
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.count() == u64::from(self.len)
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -101,13 +97,6 @@ impl Bitmap {
         for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word &= !other;
         }
-    }
-
-    pub(crate) fn negate(&mut self) {
-        for word in &mut self.words {
-            *word = !*word;
-        }
-        self.trim();
     }
 
     /// Its members, ascending.
@@ -141,7 +130,7 @@ impl Bitmap {
     }
 
     fn trim(&mut self) {
-        if self.len % 64 != 0
+        if !self.len.is_multiple_of(64)
             && let Some(last) = self.words.last_mut()
         {
             *last &= (1 << (self.len % 64)) - 1;
@@ -164,11 +153,10 @@ mod tests {
             let members: Vec<u32> = (0..len).filter(|n| n % 3 == 0).collect();
             assert_eq!(set.iter().collect::<Vec<_>>(), members);
             assert_eq!(set.iter_back().collect::<Vec<_>>(), members.iter().rev().copied().collect::<Vec<_>>());
-            let mut rest = set.clone();
-            rest.negate();
+            let mut rest = Bitmap::all(len);
+            rest.and_not(&set);
             assert_eq!(rest.count() + set.count(), u64::from(len));
             rest.or(&set);
-            assert!(rest.is_full());
             assert_eq!(rest, Bitmap::all(len));
         }
     }

@@ -7,6 +7,7 @@
 mod cli;
 mod engine;
 mod fuzz;
+mod http_cancel;
 mod http_ingest;
 mod http_openapi;
 mod http_reads;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::{error, warn};
 
 use super::layout;
@@ -54,7 +54,9 @@ pub(crate) struct Core {
     pub(crate) queue_events: Arc<Semaphore>,
     /// Why nothing may be written until a restart.
     stopped: Mutex<Option<String>>,
-    stopping: watch::Sender<bool>,
+    stopping: AtomicBool,
+    /// Told once `stopping` is true. (A watch channel wakes in an order that it draws at random.)
+    stop_begun: Notify,
     /// The disk had no room when it was last asked.
     pub(crate) disk_full: AtomicBool,
     /// Heads have become smaller.
@@ -98,7 +100,8 @@ impl Core {
             queue_bytes: Arc::new(Semaphore::new(queue_kib)),
             queue_events: Arc::new(Semaphore::new(queue_events)),
             stopped: Mutex::default(),
-            stopping: watch::Sender::new(false),
+            stopping: AtomicBool::new(false),
+            stop_begun: Notify::new(),
             disk_full: AtomicBool::new(false),
             room: Notify::new(),
             wake_flush: Notify::new(),
@@ -206,17 +209,21 @@ impl Core {
 
     /// Tells everybody to come to an end.
     pub(crate) fn begin_stopping(&self) {
-        self.stopping.send_replace(true);
+        self.stopping.store(true, Ordering::Relaxed);
+        self.stop_begun.notify_waiters();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Completes when the engine is to stop. Cancel-safe.
     pub(crate) async fn stop_requested(&self) {
-        // The sender lives as long as this does, so waiting cannot fail.
-        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+        // Made before the question, so that no end between the two is missed.
+        let begun = self.stop_begun.notified();
+        if !self.is_stopping() {
+            begun.await;
+        }
     }
 
     /// Sleeps, but not beyond the stop.

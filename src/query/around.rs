@@ -84,7 +84,7 @@ async fn beside(
             true => (Some(key.0), key.0.checked_add(width)),
             false => (key.0.checked_sub(width), key.0.checked_add(1)),
         };
-        let everything = if newer { end.is_none() } else { start.is_none() };
+        let everything = width == i64::MAX || if newer { end.is_none() } else { start.is_none() };
         let window = Scope { start, end, ..scope.clone() };
         let source = Source::open(context, snapshot, &window, filter).await?;
         let mut found = all_matches(&source).await?;

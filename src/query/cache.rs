@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::block::{ChunkKey, Column, FilterReader, Footer, Ids, Texts};
+use crate::block::{ChunkKey, Column, FilterReader, Ids, Texts};
 use crate::engine::BlockId;
 
 /// A decoded part of a block.
 #[derive(Clone)]
 pub(crate) enum Chunk {
-    Footer(Arc<Footer>),
     Times(Arc<Vec<i64>>),
     Ids(Arc<Ids>),
     Shapes(Arc<Vec<u32>>),
@@ -18,8 +17,8 @@ pub(crate) enum Chunk {
     Filter(Arc<FilterReader>),
 }
 
-/// Which part: of a group, or (without a group) the footer.
-pub(crate) type ChunkId = (BlockId, Option<(u32, ChunkKey)>);
+/// Which part of which group of which block.
+pub(crate) type ChunkId = (BlockId, u32, ChunkKey);
 
 /// A cache of decoded parts, bounded in bytes. The part that was used least recently goes first; but
 /// what a query itself has used stays until its end, so that a scan of more than fits leaves a part of
@@ -110,10 +109,6 @@ impl Inner {
 impl Chunk {
     fn memory_bytes(&self) -> usize {
         match self {
-            Self::Footer(footer) => {
-                let columns: usize = footer.groups.iter().map(|group| group.columns.len()).sum();
-                columns * 200 + footer.paths.len() * 100 + footer.shapes.memory_bytes()
-            }
             Self::Times(times) => times.len() * 8,
             Self::Ids(ids) => ids.sequences.len() * 8 + ids.codes.as_ref().map_or(0, |codes| codes.len() * 4),
             Self::Shapes(shapes) => shapes.len() * 4,
@@ -132,7 +127,7 @@ mod tests {
     use super::*;
 
     fn id(number: u128) -> ChunkId {
-        (BlockId(number), Some((0, ChunkKey::Times)))
+        (BlockId(number), 0, ChunkKey::Times)
     }
 
     fn times(count: usize) -> Chunk {

@@ -83,6 +83,11 @@ impl QueryShared {
     pub fn new(host: Host, limits: QueryLimits) -> Self {
         Self { host, limits, cache: cache::ChunkCache::new(limits.cache_bytes) }
     }
+
+    /// Memory that decoded columns take at the moment, in bytes.
+    pub fn cache_used_bytes(&self) -> u64 {
+        self.cache.used_bytes()
+    }
 }
 
 impl QueryContext {

@@ -108,10 +108,6 @@ impl Chain {
         Self { operators }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.operators.is_empty()
-    }
-
     /// Hands a row in.
     pub(crate) fn push(&mut self, row: Record, sink: &mut Next<'_>) -> Result<Flow, QueryError> {
         feed(&mut self.operators, row, sink)

@@ -46,7 +46,7 @@ impl Record {
 
     /// All values of a field; none if it is absent or null.
     pub(crate) fn values(&self, name: &FieldName) -> Vec<Value> {
-        self.field(name).iter().filter(|value| !value.is_null()).cloned().collect()
+        items(&self.field(name)).cloned().collect()
     }
 
     /// Puts these values in place of all that the field has.
@@ -77,10 +77,18 @@ impl Row for Record {
         };
         match self.cells[index].values.as_slice() {
             [] if self.table => Cow::Owned(vec![Value::Null]),
-            [Value::List(items)] => Cow::Borrowed(items),
             values => Cow::Borrowed(values),
         }
     }
+}
+
+/// Values as stages count them: null is none, a list is several.
+pub(crate) fn items(values: &[Value]) -> impl Iterator<Item = &Value> {
+    values.iter().flat_map(|value| match value {
+        Value::List(items) => items.as_slice(),
+        Value::Null => &[],
+        single => std::slice::from_ref(single),
+    })
 }
 
 /// Whether two names mean one field. The columns of a table are found by their names as typed.

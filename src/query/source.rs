@@ -11,14 +11,13 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::answer::{Progress, SearchStats};
-use super::cache::{Chunk, ChunkId};
+use super::cache::Chunk;
 use super::error::QueryError;
 use super::request::Scope;
 use super::scan::eval::Stop;
 use super::scan::filter::Filter;
 use super::scan::view::{StoredView, View};
 use super::{QueryContext, QueryShared};
-use crate::block::footer::TRAILER_BYTES;
 use crate::block::{BlockError, ChunkKey, Context, Footer, RowGroup};
 use crate::engine::{PartitionView, Snapshot, StoredBlock};
 use crate::event::partition::DAY_NS;
@@ -66,9 +65,6 @@ pub(crate) struct Counters {
 
 /// Groups that are being worked on or wait for their turn, for each worker of the pool.
 const GROUPS_PER_WORKER: usize = 2;
-
-/// Footers of most blocks fit into this: one read fetches them.
-const FOOTER_READ_BYTES: u64 = 64 << 10;
 
 impl Source {
     /// Finds the groups that may hold rows which the scope and the filter ask for.
@@ -124,7 +120,7 @@ impl Source {
                 continue;
             }
             self.context.cancel.check()?;
-            let footer = self.footer(block).await?;
+            let footer = block.footer().await.map_err(|error| unreadable(block, error))?;
             for (group, info) in footer.groups.iter().enumerate() {
                 if self.scope.overlaps(info.time_min, info.time_max) {
                     self.tasks.push(Arc::new(Task {
@@ -234,27 +230,6 @@ impl Source {
         Ok(parts)
     }
 
-    async fn footer(&self, block: &Arc<StoredBlock>) -> Result<Arc<Footer>, QueryError> {
-        let id: ChunkId = (block.entry.id, None);
-        if let Some(Chunk::Footer(footer)) = self.context.shared.cache.get(&id) {
-            return Ok(footer);
-        }
-        let file_len = block.entry.bytes;
-        let guess = file_len.saturating_sub(FOOTER_READ_BYTES);
-        let mut bytes = read_range(block, guess, (file_len - guess) as usize).await?;
-        let trailer = bytes.len().saturating_sub(TRAILER_BYTES);
-        let (offset, _) = Footer::locate(&bytes[trailer..], file_len).map_err(|error| corrupt(block, &error))?;
-        if offset < guess {
-            bytes = read_range(block, offset, (file_len - offset) as usize).await?;
-        }
-        self.counters.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let parse = move || Footer::parse(&bytes, file_len);
-        let footer = self.context.shared.host.cpu.run(Cost::bytes(FOOTER_READ_BYTES), parse).await;
-        let footer = Arc::new(footer.map_err(|error| corrupt(block, &error))?);
-        self.context.shared.cache.put(id, Chunk::Footer(Arc::clone(&footer)), self.since);
-        Ok(footer)
-    }
-
     pub(crate) fn stats(&self) -> SearchStats {
         SearchStats {
             blocks: self.blocks,
@@ -325,7 +300,7 @@ impl<W> Job<W> {
             if self.is_loaded(key) || unread.contains(&key) {
                 continue;
             }
-            match shared.cache.get(&(block.entry.id, Some((*group as u32, key)))) {
+            match shared.cache.get(&(block.entry.id, *group as u32, key)) {
                 Some(chunk) => self.view.insert(key, chunk),
                 None => {
                     wanted.extend(footer.needs(*group, key));
@@ -347,7 +322,7 @@ impl<W> Job<W> {
         for (key, bytes) in std::mem::take(&mut self.pending) {
             let View::Stored(stored) = &self.view else { continue };
             let chunk = decode_chunk(stored, key, &bytes).map_err(|error| corrupt(block, &error))?;
-            shared.cache.put((block.entry.id, Some((*group as u32, key))), chunk.clone(), since);
+            shared.cache.put((block.entry.id, *group as u32, key), chunk.clone(), since);
             self.view.insert(key, chunk);
         }
         Ok(())
@@ -389,7 +364,16 @@ impl Place {
 }
 
 async fn read_range(block: &StoredBlock, offset: u64, len: usize) -> Result<Bytes, QueryError> {
-    block.read(offset, len).await.map_err(|source| QueryError::Unreadable { block: block.entry.id.to_string(), source })
+    block.read(offset, len).await.map_err(|error| unreadable(block, error))
+}
+
+/// What the disk said, or that what it gave is no block.
+fn unreadable(block: &StoredBlock, source: std::io::Error) -> QueryError {
+    let block = block.entry.id.to_string();
+    match source.kind() {
+        std::io::ErrorKind::InvalidData => QueryError::Corrupt { block, what: source.to_string() },
+        _ => QueryError::Unreadable { block, source },
+    }
 }
 
 fn corrupt(block: &StoredBlock, error: &BlockError) -> QueryError {

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod cli;
+mod demo;
 mod engine;
 mod fuzz;
 mod http_cancel;
@@ -14,5 +15,6 @@ mod http_reads;
 mod http_server;
 mod oracle;
 mod query_oracle;
+mod query_reads;
 mod server;
 mod tidy;

@@ -18,18 +18,18 @@ use super::oracle::{self, Cell, Event, Output};
 
 /// Where events of a test lie.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
+pub(crate) enum Place {
     Head,
     Split,
     Blocks,
     Compacted,
 }
 
-fn host() -> Host {
+pub(crate) fn host() -> Host {
     real::host(Arc::new(Random::new()), 2).unwrap()
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
 }
 
@@ -50,7 +50,7 @@ async fn ingest(engine: &Engine, events: &mut [Event]) {
     }
 }
 
-async fn engine_with(root: &Path, events: &mut [Event], place: Place) -> Engine {
+pub(crate) async fn engine_with(root: &Path, events: &mut [Event], place: Place) -> Engine {
     let settings = Settings::default();
     let engine = Engine::open(host(), root.to_path_buf(), settings, Arc::new(Replay)).await.unwrap();
     let half = events.len() / 2;
@@ -73,7 +73,7 @@ async fn engine_with(root: &Path, events: &mut [Event], place: Place) -> Engine 
     engine
 }
 
-fn context(host: Host) -> QueryContext {
+pub(crate) fn context(host: Host) -> QueryContext {
     let limits = QueryLimits { cache_bytes: 1 << 20, ..QueryLimits::default() };
     let shared = Arc::new(QueryShared::new(host, limits));
     QueryContext { shared, access: Access::All, cancel: Cancel::default() }
@@ -116,7 +116,7 @@ fn check_answer(what: &str, got: &SearchAnswer, wanted: &oracle::Answer) {
     assert_eq!(got.total, Some(wanted.total as u64), "{what}: total");
 }
 
-fn id_of(row: &oracle::Row) -> String {
+pub(crate) fn id_of(row: &oracle::Row) -> String {
     let (_, origin, sequence) = row.event.unwrap();
     format!("{origin:016x}-{sequence}")
 }

@@ -133,6 +133,16 @@ impl Storage {
         file.bytes[byte] ^= 1 << (bit % 8);
     }
 
+    /// Adds durable bytes to a file behind everybody's back: what another power cut may have left.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn append_to(&mut self, path: &str, bytes: &[u8]) {
+        let node = self.find(Path::new(path)).expect("a file to append to");
+        self.append(node, bytes).expect("room to append");
+        self.sync(node).expect("a file to append to");
+    }
+
     fn collect_files(&self, dir: NodeId, prefix: &str, files: &mut Vec<String>) {
         let Node::Dir(node) = &self.nodes[dir] else { return };
         for (name, &child) in &node.names {

@@ -14,6 +14,8 @@ pub struct Campaign<F> {
     pub first_seed: u64,
     /// Runs at least; workloads are added until there are as many cut points.
     pub runs_min: usize,
+    /// Disk calls tried of each workload, drawn; `None`: every one.
+    pub calls_per_seed: Option<usize>,
     /// What happens at each disk call in turn.
     pub trouble: Trouble,
     /// Threads. Worlds share nothing, so each runs its own.
@@ -36,7 +38,7 @@ pub enum Trouble {
 pub struct Tally {
     /// Workloads.
     pub seeds: usize,
-    /// Disk calls in all workloads together: the cut points.
+    /// Disk calls at which trouble was due: all of the workloads, or those that were drawn.
     pub calls: usize,
     /// Calls at which the trouble really came.
     pub hit: usize,
@@ -48,8 +50,8 @@ pub struct Tally {
     pub failures: Vec<(u64, Option<u64>, String)>,
 }
 
-/// Runs each workload once without trouble, which counts its disk calls, and then once per call. Stops
-/// early at the first failures.
+/// Runs each workload once without trouble, which counts its disk calls, and then once for each call
+/// that is tried. Stops at the first failures.
 pub fn campaign<S: Subject>(plan: &Campaign<impl Fn(u64) -> S::Settings + Sync>) -> Tally {
     let mut tally = Tally::default();
     let mut cuts: Vec<(u64, u64)> = Vec::new();
@@ -58,7 +60,11 @@ pub fn campaign<S: Subject>(plan: &Campaign<impl Fn(u64) -> S::Settings + Sync>)
         let outcome = guarded::<S>(plan, seed, None);
         tally.count(seed, None, &outcome);
         if let Ok(outcome) = outcome {
-            cuts.extend((1..=outcome.calls).map(|call| (seed, call)));
+            let mut rng = Rng::labelled(seed, "sample");
+            match plan.calls_per_seed {
+                None => cuts.extend((1..=outcome.calls).map(|call| (seed, call))),
+                Some(count) => cuts.extend((0..count).map(|_| (seed, rng.in_range(1..outcome.calls + 1)))),
+            }
         }
         tally.seeds += 1;
         seed += 1;

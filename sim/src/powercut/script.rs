@@ -12,11 +12,11 @@ use super::model::day_of;
 use super::{Answer, Model, RETENTION_DAYS, ROOT, Sent, Subject};
 use crate::{DiskFault, Ended, FaultPlan, Rng, Storage, World};
 
-/// Lives in a workload before the power cut is due in the last one at the latest.
-const LIVES: u64 = 3;
+/// Lives in a workload; the power goes off in the last one at the latest.
+const LIVES: u64 = 2;
 
 /// Steps of one life.
-const STEPS_MAX: u64 = 8;
+const STEPS_MAX: u64 = 6;
 
 /// Recoveries that are cut again before one is let be.
 const RECUTS_MAX: u64 = 3;

@@ -163,7 +163,9 @@ fn parse(record: &[u8], bug: Bug) -> Option<Found> {
 }
 
 fn tally(trouble: Trouble, bug: Bug) -> Tally {
-    campaign::<Toy>(&Campaign { first_seed: 1, runs_min: 2_000, trouble, threads: 1, settings: |_| bug })
+    let plan =
+        Campaign { first_seed: 1, runs_min: 2_000, calls_per_seed: None, trouble, threads: 1, settings: |_| bug };
+    campaign::<Toy>(&plan)
 }
 
 #[test]

@@ -29,10 +29,6 @@ impl Buckets {
         Ok(Self { width_ns: width_ns.max(1), zone })
     }
 
-    pub(crate) fn width_ns(&self) -> i64 {
-        self.width_ns
-    }
-
     /// The bucket that holds a time: its start, and its end, which is the start of another one.
     pub(crate) fn bounds(&self, time: i64) -> (i64, i64) {
         let Some(zone) = &self.zone else {

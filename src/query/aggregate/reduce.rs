@@ -13,6 +13,7 @@ use crate::query::decimal::Rounding;
 use crate::query::error::{BadQuery, QueryError};
 use crate::query::language::{Aggregate, FieldName, Function, Program, Row};
 use crate::query::memory::Budget;
+use crate::query::record::items;
 use crate::query::stages::timechart::SERIES_MAX;
 use crate::query::value::{Value, sort_order};
 
@@ -65,7 +66,7 @@ impl Measure {
         }
         match &self.field {
             Some(field) => {
-                for (index, value) in row.field(field).iter().enumerate() {
+                for (index, value) in items(&row.field(field)).enumerate() {
                     accumulator.add(&self.function, value, index as u32, at);
                 }
             }
@@ -475,7 +476,7 @@ impl Drop for Groups {
 
 fn distinct_values(row: &dyn Row, field: &FieldName) -> Vec<Value> {
     let mut values: Vec<Value> = Vec::new();
-    for value in row.field(field).iter().filter(|value| !value.is_null()) {
+    for value in items(&row.field(field)) {
         if !values.iter().any(|other| other.to_text() == value.to_text()) {
             values.push(value.clone());
         }

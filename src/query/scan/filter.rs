@@ -74,11 +74,6 @@ impl Filter {
         self.root == Node::Const(false)
     }
 
-    /// Whether every row fits.
-    pub(crate) fn is_always(&self) -> bool {
-        self.root == Node::Const(true)
-    }
-
     fn reduce(&self, node: &Node, key: &PartitionKey) -> Node {
         match node {
             Node::Const(value) => Node::Const(*value),

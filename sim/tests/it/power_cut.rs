@@ -1,0 +1,30 @@
+//! The power goes off at every disk call.
+
+use helios::engine::Settings;
+use sim::powercut::{EngineSubject, Trouble, drawn_settings, run};
+
+use crate::check;
+
+/// One workload's disk calls and more. CI asks for 10,000.
+const RUNS: usize = 300;
+
+#[test]
+fn every_cut_leaves_what_was_acknowledged_exactly_once() {
+    check("every_cut", Trouble::PowerCut, RUNS, None);
+}
+
+#[test]
+fn cuts_drawn_from_many_workloads_leave_what_was_acknowledged_exactly_once() {
+    check("cuts_drawn", Trouble::PowerCut, RUNS, Some(20));
+}
+
+#[test]
+fn the_same_seed_makes_the_same_calls_and_gives_the_same_answers() {
+    let digest = |seed| {
+        let plan = Trouble::PowerCut.run_at::<Settings>(seed, Some(100), drawn_settings(seed));
+        run::<EngineSubject>(&plan).map(|outcome| outcome.digest).unwrap_or_else(|failure| panic!("{failure:?}"))
+    };
+    for seed in 1..6 {
+        assert_eq!(digest(seed), digest(seed), "seed {seed}");
+    }
+}

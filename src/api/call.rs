@@ -11,8 +11,9 @@ use super::access::{self, Principal};
 use super::params::{Params, bad};
 use super::routes::Operation;
 use super::server::RequestId;
-use super::{ApiError, App, time};
+use super::{ApiError, App};
 use crate::host::UnixNanos;
+use crate::query::language::time_range::{read_parameter, read_zone};
 use crate::query::{Access, Cancel, CancelOnDrop, QueryContext, Scope};
 
 /// One admitted request. Nothing gets one past the door: it is made from the principal that
@@ -100,16 +101,17 @@ impl Call {
     pub(super) fn zone(&self) -> Result<(Option<String>, TimeZone), ApiError> {
         match self.params.text("tz") {
             None => Ok((None, TimeZone::UTC)),
-            Some(name) => match TimeZone::get(name) {
+            Some(name) => match read_zone(name) {
                 Ok(zone) => Ok((Some(name.to_owned()), zone)),
-                Err(_) => Err(bad("tz", "must be an IANA time zone such as Europe/Berlin")),
+                Err(error) => Err(bad("tz", &format!("cannot be used: {error}"))),
             },
         }
     }
 
     fn time(&self, name: &str, zone: &TimeZone) -> Result<Option<i64>, ApiError> {
         let Some(text) = self.params.text(name) else { return Ok(None) };
-        time::read(text, self.now, zone).map(|time| Some(time.0)).map_err(|reason| bad(name, &reason))
+        let read = read_parameter(text, self.now.0, zone);
+        read.map(Some).map_err(|error| bad(name, &format!("cannot be used: {error}")))
     }
 }
 

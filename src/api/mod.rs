@@ -32,7 +32,6 @@ mod sse;
 mod status;
 mod stream;
 mod tail;
-pub mod time;
 
 pub use app::{App, AppParts};
 pub use error::ApiError;

@@ -40,6 +40,9 @@ pub enum Command {
     /// Check a data directory offline: every chain, every checksum, the log
     #[command(after_help = "Example:\n  helios verify --data-dir ./data")]
     Verify(VerifyArgs),
+    /// Look into a block file
+    #[command(subcommand)]
+    Block(BlockCommand),
     /// Show every setting, its value and where it comes from
     #[command(after_help = "Example:\n  HELIOS_PORT=7400 helios settings --config helios.toml")]
     Settings(SettingsArgs),
@@ -199,6 +202,21 @@ pub struct VerifyArgs {
     /// The data directory; no server may be using it
     #[arg(long, default_value = "./data")]
     pub data_dir: PathBuf,
+}
+
+/// `helios block`
+#[derive(Debug, Subcommand)]
+pub enum BlockCommand {
+    /// Show where each byte of a block goes, and the ratio of each column
+    #[command(after_help = "Example:\n  helios block inspect data/default/app/2026-06-14/blocks/0123….hb")]
+    Inspect {
+        /// The block's file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How to write it [default: table on a terminal, ndjson in a pipe]
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+    },
 }
 
 /// `helios settings`

@@ -7,6 +7,7 @@
 //! **Boundary.** The last room: it may use all others, and nothing uses it.
 
 mod args;
+mod block;
 pub mod client;
 pub mod demo;
 mod export;
@@ -77,6 +78,7 @@ impl Ready {
             (Command::Ingest(args), _) => ingest::run(host, args).await,
             (Command::Export(args), _) => export::run(host, args).await,
             (Command::Verify(args), _) => verify::run(host, args).await,
+            (Command::Block(command), _) => block::run(&command),
             (Command::Settings(args), _) => show_settings::run(&args),
             (Command::Completions { shell }, _) => args::completions(shell),
         };

@@ -9,11 +9,11 @@ use super::Failure;
 use super::args::SearchArgs;
 use super::remote::since;
 use crate::api::csv::CsvWriter;
-use crate::api::time;
 use crate::engine::ReadOnly;
 use crate::host::{Host, UnixNanos};
 use crate::ingest::Replay;
 use crate::query::answer::SearchAnswer;
+use crate::query::language::time_range::{read_parameter, read_zone};
 use crate::query::{self, Access, Cancel, ExportPart, QueryContext, QueryLimits, QueryShared, Scope, SearchRequest};
 
 /// Opens the directory to look at it, and searches. Nothing in it changes.
@@ -43,15 +43,12 @@ pub(super) fn csv(answer: SearchAnswer) -> Result<Vec<u8>, Failure> {
 fn request(args: &SearchArgs, now: UnixNanos) -> Result<SearchRequest, Failure> {
     let range = &args.range;
     let zone = match &range.tz {
-        Some(name) => TimeZone::get(name).map_err(|_| Failure::new(format!("there is no time zone `{name}`")))?,
+        Some(name) => read_zone(name).map_err(|error| Failure::new(error.to_string()))?,
         None => TimeZone::UTC,
     };
-    let read = |text: Option<String>| match text {
-        Some(text) => match time::read(&text, now, &zone) {
-            Ok(time) => Ok(Some(time.0)),
-            Err(reason) => Err(Failure::new(format!("`{text}` {reason}"))),
-        },
-        None => Ok(None),
+    let read = |text: Option<String>| {
+        let time = text.map(|text| read_parameter(&text, now.0, &zone)).transpose();
+        time.map_err(|error| Failure::new(error.to_string()))
     };
     let indexes = range.index.as_deref().unwrap_or_default().split(',').map(str::trim);
     let scope = Scope {

@@ -125,7 +125,8 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().map(spelled).collect()
 }
 
-fn aligned(heads: &[String], rows: &[Vec<String>], numeric: &[bool]) -> String {
+/// Aligned columns under their heads.
+pub(super) fn aligned(heads: &[String], rows: &[Vec<String>], numeric: &[bool]) -> String {
     let heads: Vec<String> = heads.iter().map(|head| visible(head)).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).chain(heads.get(column));

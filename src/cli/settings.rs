@@ -134,7 +134,7 @@ settings! {
     #[doc = " Memory for partial results and decoded columns that queries share."]
     query_cache_mb: u64 = Some("512"), Kind::whole(0, 1_048_576, "MiB"), Now;
     #[doc = " Partitions that one aggregation may read; a query over more ends with an error that says so."]
-    agg_max_partitions: u64 = Some("10000"), Kind::whole(1, 10_000_000, "partitions"), Now;
+    agg_max_partitions: u64 = Some("10000"), Kind::whole(1, 10_000_000, "partitions"), Later("an aggregation is bounded by query_memory_mb alone");
     #[doc = " Folder or `s3://bucket/prefix` that several nodes share."]
     shared_store: Option<String> = None, Kind::Text, Later("nodes do not share a store yet");
     #[doc = " Longest time until other nodes see an event."]

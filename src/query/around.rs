@@ -80,9 +80,11 @@ async fn beside(
     }
     let mut width = WINDOW_NS;
     loop {
+        // The last window has no far end at all, or an event near 1970 would never see how far 1678 is.
+        let reach = Some(width).filter(|width| *width < i64::MAX);
         let (start, end) = match newer {
-            true => (Some(key.0), key.0.checked_add(width)),
-            false => (key.0.checked_sub(width), key.0.checked_add(1)),
+            true => (Some(key.0), reach.and_then(|reach| key.0.checked_add(reach))),
+            false => (reach.and_then(|reach| key.0.checked_sub(reach)), key.0.checked_add(1)),
         };
         let everything = width == i64::MAX || if newer { end.is_none() } else { start.is_none() };
         let window = Scope { start, end, ..scope.clone() };

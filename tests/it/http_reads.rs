@@ -244,6 +244,9 @@ async fn context_gives_the_neighbours_of_the_same_source() {
         assert_eq!(around(&answer["before"]), ["request 56 done", "request 58 done"], "{place:?}");
         assert_eq!(around(&answer["after"]), ["request 62 done", "request 64 done"], "{place:?}");
         assert_eq!(answer["event"]["id"], id, "{place:?}");
+        let all = server.get("/api/context", &[("id", id), ("before", "1000"), ("after", "1000")]).await;
+        let lengths = ["before", "after"].map(|side| all[side].as_array().unwrap().len());
+        assert_eq!(lengths, [30, 29], "{place:?}: fewer neighbours than asked for end the search");
         let (status, error) = server.refusal("/api/context", &[("id", "00000000000000ff-1")]).await;
         assert_eq!((status, error["code"].as_str()), (404, Some("no_such_event")));
     }

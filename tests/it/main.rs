@@ -10,6 +10,8 @@ mod cli;
 mod demo;
 mod engine;
 mod fuzz;
+mod http_cancel;
+mod http_hostile;
 mod http_ingest;
 mod http_openapi;
 mod http_reads;

@@ -205,8 +205,9 @@ const TABLE_FILE: &str = "page_assets.rs";
 const INDEX: &str = "index.html";
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
-/// What stands in `web/` and is made, not written.
-const NOT_SOURCES: &[&str] = &["node_modules", "dist", "test-results", "playwright-report", "coverage"];
+/// What stands in `web/` and is no part of the page.
+const NOT_SOURCES: &[&str] =
+    &["node_modules", "dist", "e2e", "playwright.config.ts", "test-results", "playwright-report", "coverage"];
 
 const CONTENT_TYPES: &[(&str, &str)] = &[
     ("css", "text/css; charset=utf-8"),

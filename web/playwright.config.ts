@@ -12,7 +12,7 @@ export const MOCK_URL = `http://127.0.0.1:${MOCK_PORT}`;
 const { HELIOS_URL, HELIOS_BIN } = process.env;
 const url = HELIOS_URL ?? (HELIOS_BIN ? `http://127.0.0.1:${SERVER_PORT}` : MOCK_URL);
 
-const mock = { command: `node e2e/mock-server.mjs --port ${MOCK_PORT}`, url: MOCK_URL, reuseExistingServer: false };
+const mock = { command: `node e2e/mock-server.mjs --port ${MOCK_PORT} --dist node_modules/.cache/page`, url: MOCK_URL, reuseExistingServer: false };
 const server = { command: `"${HELIOS_BIN}" serve --data-dir "${HELIOS_BIN && !HELIOS_URL ? mkdtempSync(join(tmpdir(), "helios-e2e-")) : ""}" --port ${SERVER_PORT}`, url: `${url}/readyz`, reuseExistingServer: false };
 
 export default defineConfig({

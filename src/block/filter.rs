@@ -3,7 +3,6 @@
 //! A binary fuse filter with 8-bit fingerprints: 9 bits a key, one answer in 256 a false "maybe". It
 //! covers, folded, each value's text and, where JSON escapes make it differ, the bytes it has in `raw`.
 
-use hashbrown::HashTable;
 use xorf::BinaryFuse8;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -41,7 +40,7 @@ impl FilterReader {
     /// here folded. False means that surely none does.
     pub fn may_contain_word(&self, folded: &str) -> bool {
         match self.kind {
-            Kind::Words => self.may_have(xxh3_64(folded.as_bytes())),
+            Kind::Words => self.may_have_hash(folded),
             Kind::Trigrams => self.may_contain_substring(folded.as_bytes()),
             Kind::Values => true,
         }
@@ -50,7 +49,7 @@ impl FilterReader {
     /// Whether any value may be this one, folded.
     pub fn may_contain_value(&self, folded: &str) -> bool {
         match self.kind {
-            Kind::Values => self.may_have(xxh3_64(folded.as_bytes())),
+            Kind::Values => self.may_have_hash(folded),
             Kind::Words => words(folded).all(|word| self.may_contain_word(word)),
             Kind::Trigrams => self.may_contain_substring(folded.as_bytes()),
         }
@@ -87,6 +86,11 @@ impl FilterReader {
             return damaged("a filter has a wrong length");
         }
         Ok(Self { kind, seed, segment_len, segments_len, fingerprints })
+    }
+
+    fn may_have_hash(&self, folded: &str) -> bool {
+        let key = xxh3_64(folded.as_bytes());
+        key == 0 || self.may_have(key)
     }
 
     fn may_have(&self, key: u64) -> bool {
@@ -147,6 +151,7 @@ impl FilterBuilder {
         if values.memory_bytes() < FILTER_VALUES_BYTES_MIN {
             return Filters::default();
         }
+        self.keys.expect(values.memory_bytes());
         match values {
             Values::Texts(texts) => {
                 self.add_texts(texts, spellings);
@@ -182,21 +187,25 @@ impl FilterBuilder {
             }
         }
         for &spelling in spellings {
-            for i in 0..texts.len() {
-                self.add_spelled(&all[texts.range(i)], spelling);
+            if has_special(spelling, &texts.bytes) {
+                (0..texts.len()).for_each(|i| self.add_spelled(&all[texts.range(i)], spelling));
             }
         }
     }
 
     /// Adds what a text has in `raw`, if that is not the text.
     fn add_spelled(&mut self, text: &str, spelling: Spelling) {
-        if spelling == Spelling::Bare || text.bytes().all(|b| b.is_ascii_alphanumeric() || PLAIN.contains(&b)) {
+        if !has_special(spelling, text.as_bytes()) {
             return;
         }
         let mut spelled = std::mem::take(&mut self.spelled);
         spelled.clear();
         spelling.write(text, &mut spelled);
-        if spelled != text.as_bytes() {
+        if spelling != Spelling::JsonHtml && text.bytes().all(|byte| (0x20..0x80).contains(&byte)) {
+            // Only `\` was put in, before what is in no word: the words are the same.
+            spelled.make_ascii_lowercase();
+            self.add_trigrams(&spelled);
+        } else {
             self.add_folded(std::str::from_utf8(&spelled).expect("spellings of text are text"));
         }
         self.spelled = spelled;
@@ -216,6 +225,11 @@ impl FilterBuilder {
     }
 
     fn add_ascii(&mut self, folded: &[u8]) {
+        self.add_ascii_words(folded);
+        self.add_trigrams(folded);
+    }
+
+    fn add_ascii_words(&mut self, folded: &[u8]) {
         let mut start = 0;
         for (at, &byte) in folded.iter().enumerate() {
             if !WORD_BYTES[usize::from(byte)] {
@@ -228,7 +242,6 @@ impl FilterBuilder {
         if folded.len() > start {
             self.keys.add(xxh3_64(&folded[start..]));
         }
-        self.add_trigrams(folded);
     }
 
     fn add_trigrams(&mut self, folded: &[u8]) {
@@ -247,10 +260,13 @@ impl FilterBuilder {
             values.write_text(i, &mut text);
             if kind == Kind::Values {
                 self.keys.add(xxh3_64(&text));
-                continue;
+            } else if text.is_ascii() {
+                text.make_ascii_lowercase();
+                self.add_ascii_words(&text);
+            } else {
+                let folded = fold::fold(std::str::from_utf8(&text).expect("the texts of a column are UTF-8"));
+                words(&folded).for_each(|word| self.keys.add(xxh3_64(word.as_bytes())));
             }
-            let folded = fold::fold(std::str::from_utf8(&text).expect("the texts of a column are UTF-8"));
-            words(&folded).for_each(|word| self.keys.add(xxh3_64(word.as_bytes())));
         }
     }
 
@@ -286,21 +302,76 @@ fn write(kind: Kind, keys: &[u64]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((out.head, out.body))
 }
 
-/// A set of keys that are hashes already.
+/// A set of keys that are hashes already: each at the first free place from where its low bits point.
 #[derive(Default)]
-struct KeySet(HashTable<u64>);
+struct KeySet {
+    /// Keys that still have to be looked for: many at a time, so that the waits for memory overlap.
+    batch: Vec<u64>,
+    /// A power of two of places, at most half of them taken; 0 is a free one.
+    places: Vec<u64>,
+    len: usize,
+    /// Keys that came lately, where they are found without a walk through `places`.
+    recent: Vec<u64>,
+}
 
 impl KeySet {
+    /// Makes room for the keys of so many bytes of text.
+    fn expect(&mut self, bytes: usize) {
+        self.places.resize((bytes / BYTES_PER_PLACE).next_power_of_two().max(KEY_PLACES_MIN), 0);
+        self.recent.resize(KEYS_RECENT, 0);
+    }
+
+    #[inline]
     fn add(&mut self, key: u64) {
-        if self.0.find(key, |&other| other == key).is_none() {
-            self.0.insert_unique(key, key, |&other| other);
+        let recent = &mut self.recent[key as usize % KEYS_RECENT];
+        if *recent == key {
+            return;
         }
+        *recent = key;
+        self.batch.push(key);
+        if self.batch.len() == BATCH_KEYS {
+            self.insert_batch();
+        }
+    }
+
+    fn insert_batch(&mut self) {
+        while 2 * (self.len + self.batch.len()) > self.places.len() {
+            self.grow();
+        }
+        let mask = self.places.len() - 1;
+        for &key in &self.batch {
+            let mut at = key as usize & mask;
+            while self.places[at] != key && self.places[at] != 0 {
+                at = (at + 1) & mask;
+            }
+            // The key 0 is left out here and in `FilterReader::may_have_hash`.
+            self.len += usize::from(self.places[at] != key);
+            self.places[at] = key;
+        }
+        self.batch.clear();
+    }
+
+    fn grow(&mut self) {
+        let mask = 2 * self.places.len() - 1;
+        let mut places = vec![0; mask + 1];
+        for &key in self.places.iter().filter(|&&key| key != 0) {
+            let mut at = key as usize & mask;
+            while places[at] != 0 {
+                at = (at + 1) & mask;
+            }
+            places[at] = key;
+        }
+        self.places = places;
     }
 
     /// The keys in ascending order, so that the same values always give the same filter.
     fn take(&mut self) -> Vec<u64> {
-        let mut keys: Vec<u64> = self.0.drain().collect();
+        self.insert_batch();
+        let mut keys: Vec<u64> = self.places.iter().copied().filter(|&key| key != 0).collect();
         keys.sort_unstable();
+        self.places.clear();
+        self.recent.clear();
+        self.len = 0;
         keys
     }
 }
@@ -315,8 +386,36 @@ const WORD_BYTES: [bool; 256] = {
     table
 };
 
-/// Bytes beside letters and digits that every spelling leaves alone.
-const PLAIN: &[u8] = b" _-.:,;=()[]{}'@#+*!?$%|~^`";
+/// Whether a spelling may write any of these bytes, or the character it belongs to, in another way.
+fn has_special(spelling: Spelling, bytes: &[u8]) -> bool {
+    if spelling == Spelling::Bare {
+        return false;
+    }
+    let slash = matches!(spelling, Spelling::JsonSlash | Spelling::JsonAsciiSlash);
+    let html = spelling == Spelling::JsonHtml;
+    let beyond_ascii = html || matches!(spelling, Spelling::JsonAscii | Spelling::JsonAsciiSlash);
+    // Without branches inside a piece, so that many bytes are looked at at once.
+    bytes.chunks(1024).any(|piece| {
+        piece.iter().fold(false, |found, &byte| {
+            found
+                | (byte < 0x20)
+                | (byte == b'"')
+                | (byte == b'\\')
+                | (slash & (byte == b'/'))
+                | (beyond_ascii & (byte >= 0x80))
+                | (html & ((byte == b'<') | (byte == b'>') | (byte == b'&')))
+        })
+    })
+}
+
+/// Places of a new set of keys.
+const KEY_PLACES_MIN: usize = 1 << 12;
+/// Keys that are remembered as recent: what fits into the nearest cache.
+const KEYS_RECENT: usize = 1 << 12;
+/// Keys that are looked for together.
+const BATCH_KEYS: usize = 256;
+/// Text for which a new set has a place, in bytes.
+const BYTES_PER_PLACE: usize = 32;
 /// Memory of a column's values from which on it has filters, in bytes.
 const FILTER_VALUES_BYTES_MIN: usize = 16 << 10;
 

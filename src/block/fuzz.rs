@@ -81,19 +81,19 @@ mod tests {
         super::super::error::CHECKSUMS_IGNORED.set(true);
         let mut rng = Rng(53);
         let mut read = 0;
-        for round in 0..3000 {
-            let rows = if round % 100 == 0 { 3000 } else { 1 + rng.below(40) as usize };
+        for round in 0..1000 {
+            let rows = if round % 100 == 0 { 1500 } else { 1 + rng.below(40) as usize };
             let lying = lie(block(&mut rng, rows), &mut rng);
             read += u32::from(fuzz_block(&lying).is_ok());
         }
         super::super::error::CHECKSUMS_IGNORED.set(false);
-        assert!(read > 100, "only {read} were read: the lies do not reach far");
+        assert!(read > 50, "only {read} were read: the lies do not reach far");
     }
 
     #[test]
     fn footers_that_lie_give_an_error_and_no_panic() {
         let mut rng = Rng(59);
-        for _ in 0..3000 {
+        for _ in 0..1500 {
             let rows = 1 + rng.below(40) as usize;
             let whole = block(&mut rng, rows);
             let len = whole.len() as u64;

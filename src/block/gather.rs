@@ -222,7 +222,7 @@ fn gather_column(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Opt
         let column = sources[place.source as usize].1;
         let entry = column.entry_of(place.value as usize);
         if column.codes.is_none() || !builder.has_dictionary() {
-            builder.push(place.row, column.values.text(entry, &mut scratch).as_bytes());
+            builder.push(place.row, column.values.text_bytes(entry, &mut scratch));
             continue;
         }
         let known = &mut known[place.source as usize];
@@ -230,7 +230,7 @@ fn gather_column(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Opt
             known.resize(column.values.len(), NONE);
         }
         if known[entry] == NONE {
-            known[entry] = builder.code_of(column.values.text(entry, &mut scratch).as_bytes());
+            known[entry] = builder.code_of(column.values.text_bytes(entry, &mut scratch));
         }
         builder.push_code(place.row, known[entry]);
     }

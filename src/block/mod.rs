@@ -18,6 +18,7 @@ pub mod footer;
 pub mod fuzz;
 mod gather;
 pub mod group;
+pub mod inspect;
 pub mod merge;
 pub mod raw;
 pub mod reader;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Column, RowGroup, ShapePart};
+use crate::event::Spelling;
 
 /// Writes the lines of a group's rows. Rows asked for in ascending order cost only their own bytes;
 /// a row before the last one asked for costs a search in each of its columns.
@@ -41,7 +42,10 @@ impl<'a> RawCursor<'a> {
                     let value = first_from(column, *position, row);
                     assert_eq!(column.row_of(value), row, "G3: the row has a value for each slot");
                     *position = value as u32 + 1;
-                    spelling.write(column.text(value, &mut self.scratch), out);
+                    match spelling {
+                        Spelling::Bare => column.values.write_text(column.entry_of(value), out),
+                        _ => spelling.write(column.text(value, &mut self.scratch), out),
+                    }
                 }
             }
         }

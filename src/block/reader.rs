@@ -125,10 +125,7 @@ impl Footer {
         let column = info.column(path).expect("the caller has found the column in the footer");
         let shapes = context.shapes.filter(|_| column.needs_shapes);
         let shapes = shapes.map(|shapes| RowsByShape::new(&self.slots, shapes));
-        match open_column(column, bytes)? {
-            Opened::Own(chunk) => decode_values(info, column, chunk, shapes.as_ref(), context),
-            Opened::Pooled(bytes) => decode_values(info, column, in_pool(column, &bytes)?, shapes.as_ref(), context),
-        }
+        opened_column(column, bytes, |chunk, _| decode_values(info, column, chunk, shapes.as_ref(), context))
     }
 
     /// A filter of the group: `chunk` is what [`GroupInfo::chunk`] gave for it.
@@ -224,16 +221,17 @@ fn open<'a>(chunk: &ChunkRef, bytes: &'a [u8]) -> Result<ChunkIn<'a>, BlockError
     Ok(ChunkIn::new(head, body))
 }
 
-enum Opened<'a> {
-    Own(ChunkIn<'a>),
-    Pooled(Vec<u8>),
-}
-
-fn open_column<'a>(column: &ColumnInfo, bytes: &'a [u8]) -> Result<Opened<'a>, BlockError> {
-    match column.chunk.pooled {
-        Some(_) => open_pool(&column.chunk, bytes).map(Opened::Pooled),
-        None => open(&column.chunk, bytes).map(Opened::Own),
+/// Hands out the chunk of a column, and the length of the pool it lies in.
+pub(super) fn opened_column<T>(
+    column: &ColumnInfo,
+    bytes: &[u8],
+    read: impl FnOnce(ChunkIn<'_>, Option<usize>) -> Result<T, BlockError>,
+) -> Result<T, BlockError> {
+    if column.chunk.is_pooled() {
+        let pool = open_pool(&column.chunk, bytes)?;
+        return read(in_pool(column, &pool)?, Some(pool.len()));
     }
+    read(open(&column.chunk, bytes)?, None)
 }
 
 fn open_pool(chunk: &ChunkRef, bytes: &[u8]) -> Result<Vec<u8>, BlockError> {
@@ -265,7 +263,7 @@ fn decode_values(
     let rows = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
     let count = rows.as_ref().map_or(group.rows as usize, Vec::len);
     let column = match values::get(&mut chunk, VALUES_MAX)? {
-        Got::Stored(Stored { codes, values }) => Column { rows, codes, values },
+        Got::Stored(Stored { codes, values, .. }) => Column { rows, codes, values },
         Got::RowTimes(own, form) => {
             let Some(times) = context.times.filter(|_| info.needs_times) else {
                 return damaged("a column needs times though the footer denies it");

@@ -69,7 +69,10 @@ impl LineParser {
             line.fields_dropped = 1;
             return Ok(());
         };
-        let text = String::from_utf8_lossy(message);
+        let text = match simdutf8::basic::from_utf8(message) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(message),
+        };
         let spelling = matches!(text, Cow::Borrowed(_)).then_some(Spelling::Bare);
         line.fields.push(Field { path, start: 0, end, text, spelling });
         line.message = Some(0);

@@ -14,6 +14,10 @@ use super::targeting::Target;
 use crate::engine::{NewRecord, RECORD_PARTITIONS_MAX, VerdictRun};
 use crate::event::{Line, LineKind, LineParser, PartitionKey};
 
+/// Most events of one record. Bounds what a record of very short lines costs in memory: an event costs
+/// some 40 bytes even if its line has two.
+pub const RECORD_EVENTS_MAX: u64 = 1 << 17;
+
 /// What the lines of a request are.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,7 +95,7 @@ pub struct Reading {
     pub record: Option<NewRecord>,
     /// Which lines are events and which are not. The events are durable only once the record is.
     pub report: Report,
-    /// The lines behind, if these went to more partitions than one record holds.
+    /// The lines behind, if these are more events or go to more partitions than one record holds.
     pub rest: Option<Lines>,
 }
 
@@ -128,7 +132,7 @@ pub fn read_lines(request: &Request, lines: Lines) -> Reading {
 enum Verdict {
     /// It is no event, and never will be.
     Refused(String),
-    /// It goes to a partition for which the record has no room.
+    /// The record has no room for it, or for its partition.
     NoRoom,
 }
 
@@ -158,6 +162,9 @@ impl<'q> Judge<'q> {
     }
 
     fn line<'a>(&mut self, raw: &'a [u8], line: &mut Line<'a>) -> Result<(), Verdict> {
+        if self.report.accepted == RECORD_EVENTS_MAX {
+            return Err(Verdict::NoRoom);
+        }
         let partition = self.place(raw, line);
         if matches!(partition, Err(Verdict::NoRoom)) {
             return Err(Verdict::NoRoom);

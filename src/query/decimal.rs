@@ -132,8 +132,15 @@ impl Decimal {
     pub fn rounded(self, digits: i32, mode: Rounding) -> Self {
         let dropped = i64::from(self.exponent) + i64::from(digits);
         let Ok(dropped) = u32::try_from(-dropped) else { return self };
-        // Beyond 38 digits everything is dropped, and only the sign matters.
-        let divisor = 10i128.checked_pow(dropped).unwrap_or(i128::MAX);
+        let Some(divisor) = 10i128.checked_pow(dropped) else {
+            // More is dropped than there are digits: what is left is less than half a unit.
+            let unit = match mode {
+                Rounding::Floor if self.mantissa < 0 => -1,
+                Rounding::Ceil if self.mantissa > 0 => 1,
+                _ => 0,
+            };
+            return Self::new(unit, -digits);
+        };
         let (floor, rest) = (self.mantissa.div_euclid(divisor), self.mantissa.rem_euclid(divisor));
         let up = match mode {
             Rounding::Floor => false,
@@ -438,6 +445,10 @@ mod tests {
         assert_eq!(round("1.005", 2), "1.01");
         assert_eq!(round("1250", -2), "1300");
         assert_eq!(round("1e-900", 2), "0");
+        assert_eq!(round("0.099999999999999999999999999999999999999", 0), "0");
+        assert_eq!(round("0.0999999999999999999999999999999999999", -1), "0");
+        assert_eq!(round("99999999999999999999999999999999999999e-39", 0), "0");
+        assert_eq!(round("99999999999999999999999999999999999999e-38", 0), "1");
         assert_eq!(number("-1.2").rounded(0, Rounding::Floor), number("-2"));
         assert_eq!(number("-1.2").rounded(0, Rounding::Ceil), number("-1"));
         assert_eq!(number("1e-900").rounded(0, Rounding::Ceil), number("1"));
@@ -461,7 +472,9 @@ mod tests {
         assert_eq!(number("1500").to_string(), "1500");
         assert_eq!(number("-0.0015").to_string(), "-0.0015");
         assert_eq!(number("1.5e300").to_string(), "1.5e300");
-        assert_eq!(number("0.1").to_f64(), 0.1);
+        for text in ["0.1", "1500.5", "-3.25e-20", "123456789.123456789", "9007199254740993"] {
+            assert_eq!(number(text).to_f64(), text.parse::<f64>().unwrap(), "{text}");
+        }
         assert_eq!(number("1.7976931348623157e308").to_f64(), f64::MAX);
     }
 }

@@ -9,10 +9,14 @@
 
 mod aggregate;
 pub mod answer;
+mod around;
 mod cache;
+mod counts;
 mod cursor;
 pub mod decimal;
+mod discover;
 pub mod error;
+mod export;
 pub mod language;
 pub mod matching;
 mod memory;
@@ -96,10 +100,6 @@ impl Default for QueryLimits {
     }
 }
 
-fn not_yet<T>() -> Result<T, QueryError> {
-    Err(BadQuery::parameter("q", "this part is being built").into())
-}
-
 /// Answers a search.
 ///
 /// # Cancel safety
@@ -128,46 +128,51 @@ pub async fn search_stream(
 
 /// Counts over time.
 pub async fn histogram(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &HistogramRequest,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &HistogramRequest,
 ) -> Result<HistogramAnswer, QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    counts::histogram(&context, snapshot, request).await
 }
 
 /// The most frequent values of fields.
 pub async fn aggregate(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &AggregateRequest,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &AggregateRequest,
 ) -> Result<AggregateAnswer, QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    counts::aggregate(&context, snapshot, request).await
 }
 
 /// Which fields there are, and what is in them.
 pub async fn discover_fields(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &DiscoverRequest,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &DiscoverRequest,
 ) -> Result<DiscoverAnswer, QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    discover::discover(&context, snapshot, request).await
 }
 
 /// The events around one.
 pub async fn context(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &ContextRequest,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &ContextRequest,
 ) -> Result<ContextAnswer, QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    around::context(&context, snapshot, request).await
 }
 
 /// Sends all matches in order, in bounded memory. Ends with `Cancelled` when nobody receives any more.
 pub async fn export(
-    _context: &QueryContext,
-    _snapshot: &Snapshot,
-    _request: &ExportRequest,
-    _parts: mpsc::Sender<ExportPart>,
+    context: &QueryContext,
+    snapshot: &Snapshot,
+    request: &ExportRequest,
+    parts: mpsc::Sender<ExportPart>,
 ) -> Result<(), QueryError> {
-    not_yet()
+    let (context, _guard) = context.guarded();
+    export::export(&context, snapshot, request, &parts).await
 }

@@ -38,6 +38,12 @@ impl Record {
         column.or_else(|| self.cells.iter().position(|cell| same_name(self.table, &cell.name, name)))
     }
 
+    /// What a table shows of a field: its first value, or null.
+    pub(crate) fn first(&self, name: &FieldName) -> Value {
+        let values = self.find(name).map(|index| self.cells[index].values.iter());
+        values.and_then(|mut values| values.find(|value| !value.is_null()).cloned()).unwrap_or(Value::Null)
+    }
+
     /// All values of a field; none if it is absent or null.
     pub(crate) fn values(&self, name: &FieldName) -> Vec<Value> {
         self.field(name).iter().filter(|value| !value.is_null()).cloned().collect()
@@ -80,6 +86,12 @@ impl Row for Record {
 /// Whether two names mean one field. The columns of a table are found by their names as typed.
 pub(crate) fn same_name(table: bool, a: &FieldName, b: &FieldName) -> bool {
     if table { fold(a.typed()) == fold(b.typed()) } else { a.member() == b.member() && a.folded() == b.folded() }
+}
+
+/// The place of a table's column: the first of exactly this name, else the first of it in any case.
+pub(crate) fn column_of(columns: &[FieldName], name: &FieldName) -> Option<usize> {
+    let exact = columns.iter().position(|own| own.typed() == name.typed());
+    exact.or_else(|| columns.iter().position(|own| same_name(true, own, name)))
 }
 
 fn value_bytes(value: &Value) -> usize {

@@ -259,11 +259,6 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
-    /// Collects so many rows and counts the others.
-    pub(crate) fn up_to(wanted: usize) -> Self {
-        Self { wanted, ..Self::default() }
-    }
-
     fn take(&mut self, record: Record) -> Result<Flow, QueryError> {
         self.total += 1;
         let key = key_of(&record);
@@ -275,7 +270,7 @@ impl Collected {
     }
 }
 
-fn key_of(record: &Record) -> RowKey {
+pub(crate) fn key_of(record: &Record) -> RowKey {
     let (time, origin, sequence) = record.at.time.expect("events have a time");
     (time, crate::event::EventId { origin: crate::event::Origin(origin), sequence: crate::event::Sequence(sequence) })
 }
@@ -344,7 +339,7 @@ pub(crate) fn matches_of_group(
 }
 
 /// All matches as records, newest first, in batches. Groups are opened as the order reaches them.
-fn records_in_order<'s>(
+pub(crate) fn records_in_order<'s>(
     budget: Budget,
     source: &'s Source,
     projection: Arc<Projection>,

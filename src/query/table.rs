@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use futures_util::StreamExt;
 
 use super::aggregate::accumulator::At;
+use super::aggregate::columns;
 use super::aggregate::reduce::{Groups, Reduction, Rows, ordinal};
 use super::answer::{Chart, SearchAnswer, Series, Table};
 use super::error::QueryError;
 use super::language::FieldName;
 use super::pipeline::{Flow, Step, fields_read};
 use super::prepare::{Prepared, chain_of};
-use super::record::{Cell, Record, same_name};
+use super::record::{Cell, Record};
 use super::rows::{Projection, keys_of};
 use super::run::{Search, matches_of_group};
 use super::scan::view::View;
@@ -58,7 +59,9 @@ impl Search<'_> {
         let reduction = self.reduction(reducing)?;
         let row_by_row = chain_of(&prepared.events, &self.stage_context)?.is_row_by_row();
         let stages: Vec<Stage> = prepared.events.iter().chain([reducing]).cloned().collect();
-        let groups = if row_by_row {
+        let groups = if prepared.events.is_empty() && columns::is_columnar(&reduction) {
+            self.from_columns(source, &reduction).await?
+        } else if row_by_row {
             self.in_any_order(source, &prepared.events, &stages, &reduction).await?
         } else {
             self.in_order(source, &prepared.events, &stages, &reduction).await?
@@ -72,6 +75,41 @@ impl Search<'_> {
             Step::Reduce(reduction) => Ok(Arc::from(reduction)),
             Step::Rows(_) => panic!("only stages that make a table are asked to"),
         }
+    }
+
+    /// Straight from columns; groups with rows of several values row by row.
+    async fn from_columns(&mut self, source: &Source, reduction: &Arc<Reduction>) -> Result<Groups, QueryError> {
+        let fields =
+            reduction.by.iter().chain(reduction.aggregates.iter().filter_map(|measure| measure.field.as_ref()));
+        let projection = Arc::new(Projection::new(fields.cloned().collect()));
+        let all = Arc::new(Mutex::new(Groups::new(Arc::clone(reduction), self.budget.clone())));
+        {
+            let (budget, shared) = (self.budget.clone(), Arc::clone(&all));
+            let mut done = std::pin::pin!(source.each(|index, task| {
+                let mut matches = matches_of_group(task, source);
+                let (projection, partition) = (Arc::clone(&projection), Arc::clone(&task.partition));
+                let (budget, all, reduction) = (budget.clone(), Arc::clone(&shared), Arc::clone(reduction));
+                move |view: &View| {
+                    let rows = matches(view)?;
+                    let mut part = Groups::new(Arc::clone(&reduction), budget.clone());
+                    if !columns::feed(&mut part, view, &rows)? {
+                        let keys = keys_of(view, &rows)?;
+                        for record in projection.records(view, &partition.key, &keys, index as u32, &budget)? {
+                            part.add_row(&record, record.at)?;
+                        }
+                    }
+                    part.settle()?;
+                    all.lock().expect("nothing panics while it holds this lock").merge(part)?;
+                    Ok(rows.count())
+                }
+            }));
+            while let Some(count) = done.next().await {
+                source.counters.matched.fetch_add(count?, std::sync::atomic::Ordering::Relaxed);
+                self.report(source).await?;
+            }
+        }
+        let all = Arc::into_inner(all).expect("all work on the groups is done");
+        Ok(all.into_inner().expect("nothing panics while it holds this lock"))
     }
 
     /// Each group of rows by itself, then all together: for stages that look at one row at a time.
@@ -171,7 +209,7 @@ impl Search<'_> {
             let after = chain.columns(columns.clone());
             let mut out = Vec::new();
             let mut sink = |record: Record| {
-                out.push(row_of(&record, &after));
+                out.push(row_of(record, &after));
                 Ok(Flow::More)
             };
             for (number, row) in rows.into_iter().enumerate() {
@@ -226,16 +264,14 @@ fn record_of(columns: &[FieldName], row: Vec<Value>, number: u64) -> Record {
     Record { table: true, at: At { order: ordinal(number), time: None }, place: (0, 0), cells: cells.collect() }
 }
 
-fn row_of(record: &Record, columns: &[FieldName]) -> Vec<Value> {
-    let value = |name: &FieldName| {
-        let cell = record.cells.iter().find(|cell| same_name(true, &cell.name, name))?;
-        match cell.values.as_slice() {
-            [] => None,
-            [single] => Some(single.clone()),
-            several => Some(Value::List(several.to_vec())),
-        }
+/// The cells of a record, which stages keep in the order of the columns.
+fn row_of(record: Record, columns: &[FieldName]) -> Vec<Value> {
+    assert_eq!(record.cells.len(), columns.len(), "a row has a cell for each column");
+    let value = |cell: Cell| {
+        let mut values = cell.values;
+        if values.len() > 1 { Value::List(values) } else { values.pop().unwrap_or(Value::Null) }
     };
-    columns.iter().map(|name| value(name).unwrap_or(Value::Null)).collect()
+    record.cells.into_iter().map(value).collect()
 }
 
 /// The table as series: of a chart over time as it is; else, where the first column names and the

@@ -4,10 +4,13 @@
 // Tests stand outside the server: they look at its files and start it as a process.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod cli;
+mod demo;
 mod engine;
 mod fuzz;
 mod http_ingest;
 mod http_openapi;
+mod http_reads;
 mod http_server;
 mod oracle;
 mod query_oracle;

@@ -95,6 +95,7 @@ const LIMITS: Limits = Limits {
 const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("build.rs", 1),
     ("examples/block_size.rs", 1),
+    ("examples/parse_speed.rs", 1),
     ("sim/src/powercut/campaign.rs", 1),
     ("src/cli/client.rs", 1),
     ("src/cli/demo.rs", 1),
@@ -109,5 +110,6 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("src/host/real/pool.rs", 1),
     ("src/host/real/tasks.rs", 1),
     ("src/host/select.rs", 1),
+    ("src/ingest/fuzz.rs", 1),
     ("tests/it/main.rs", 1),
 ];

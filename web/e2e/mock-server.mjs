@@ -175,7 +175,7 @@ function indexes(params) {
   for (const e of events) {
     if (e.hit.env === env) groups.has(e.hit.index) ? groups.get(e.hit.index).push(e) : groups.set(e.hit.index, [e]);
   }
-  return { indexes: [...groups].map(([index, list]) => ({ name: index, partitions: 1, events: list.length, raw_bytes: list.length * 300, stored_bytes: list.length * 60, earliest: list.at(-1).hit.timestamp, latest: list[0].hit.timestamp })), env, warnings: [] };
+  return { indexes: [...groups].map(([index, list]) => ({ env, index, partitions: 1, events: list.length, raw_bytes: list.length * 300, bytes: list.length * 60, first: list.at(-1).hit.timestamp, last: list[0].hit.timestamp })), env, warnings: [] };
 }
 
 function context(params) {

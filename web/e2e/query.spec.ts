@@ -32,10 +32,10 @@ test("the caret stands under the character that is wrong", async ({ world, page 
 test("a click on the fix repairs the query and searches it", async ({ world, page }) => {
   await world.ingest(each(3, () => ({ level: "error", message: "disk full" })));
   await world.open();
-  await world.search('"disk full');
+  await world.search('"disk full" | hea 2');
   await page.getByRole("alert").getByRole("button", { name: /^Use/ }).click();
-  await expect.poll(() => world.param("q")).toBe('"disk full"');
-  await expect(world.rows).toHaveCount(3);
+  await expect.poll(() => world.param("q")).toBe('"disk full" | head 2');
+  await expect(world.rows).toHaveCount(2);
   await expect(page.getByRole("alert")).toHaveCount(0);
 });
 

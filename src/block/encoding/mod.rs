@@ -1,6 +1,7 @@
 //! How the parts of a chunk are written as bytes. A chunk is a head, which says what is where, and a
 //! body of streams. `FORMAT.md` has each layout.
 
+mod clusters;
 pub(super) mod ints;
 pub(super) mod presence;
 pub(super) mod stream;

@@ -132,6 +132,11 @@ impl<'a> ChunkIn<'a> {
         }
     }
 
+    /// How many bytes have not been read.
+    pub(in crate::block) fn left(&self) -> usize {
+        self.head.0.len() + self.body.0.len()
+    }
+
     /// Ends the chunk: nothing may be left.
     pub(in crate::block) fn end(self) -> Result<(), BlockError> {
         self.head.end()?;

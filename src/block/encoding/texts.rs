@@ -1,15 +1,33 @@
 //! Texts in frames of about a mebibyte, so that a few of them can be read without the rest.
 
-use super::{ChunkIn, ChunkOut, Pack, ints};
+use super::{ChunkIn, ChunkOut, Pack, clusters, ints};
 use crate::block::error::damaged;
 use crate::block::wire::put_varint;
 use crate::block::{BlockError, Texts};
 
-/// Adds texts. Their count is known to the reader from elsewhere.
-///
+/// Adds texts. Their count is known to the reader from elsewhere. Many texts are put next to those
+/// that begin like them.
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Texts) {
+    let Some(clusters) = clusters::clusters_of(texts) else { return put_in_order(out, texts) };
+    out.head.push(CLUSTERED);
+    ints::put_codes(out, &clusters);
+    put_in_order(out, &clusters::permuted(texts, &clusters::order_of(&clusters)));
+}
+
+/// Reads `count` texts; with `utf8`, all of them must be.
+pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize, utf8: bool) -> Result<Texts, BlockError> {
+    if chunk.head.0.first() != Some(&CLUSTERED) {
+        return get_in_order(chunk, count, utf8);
+    }
+    chunk.head.byte()?;
+    let clusters = ints::get_codes(chunk, count, clusters::CLUSTERS_MAX as u64 + 1)?;
+    let texts = get_in_order(chunk, count, utf8)?;
+    Ok(clusters::permuted(&texts, &clusters::inverse(&clusters::order_of(&clusters))))
+}
+
 /// Where one byte occurs in no text, it ends each of them: zstd then finds text and end together,
 /// which takes less than lengths of their own.
-pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Texts) {
+fn put_in_order(out: &mut ChunkOut<'_>, texts: &Texts) {
     let end = END_BYTES.into_iter().find(|&byte| memchr::memchr(byte, &texts.bytes).is_none());
     match end {
         Some(end) => {
@@ -56,8 +74,7 @@ fn frames_of(texts: &Texts) -> Vec<(usize, usize)> {
     frames
 }
 
-/// Reads `count` texts; with `utf8`, all of them must be.
-pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize, utf8: bool) -> Result<Texts, BlockError> {
+fn get_in_order(chunk: &mut ChunkIn<'_>, count: usize, utf8: bool) -> Result<Texts, BlockError> {
     let method = chunk.head.byte()?;
     let mut texts = Texts::default();
     let end = match method {
@@ -140,6 +157,7 @@ fn is_utf8(texts: &Texts) -> bool {
 
 const ENDED: u8 = 0;
 const MEASURED: u8 = 1;
+const CLUSTERED: u8 = 2;
 /// Candidates for the byte that ends each text, most usual first.
 const END_BYTES: [u8; 3] = [b'\n', 0, 0xff];
 /// Length of a frame before compression, reached with its last text.

@@ -13,6 +13,14 @@ pub(in crate::block) struct Stored {
     /// The entry of each value; `None`: value `i` says entry `i`.
     pub(in crate::block) codes: Option<Vec<u32>>,
     pub(in crate::block) values: Values,
+    /// What the entries take in the chunk; known when they were read.
+    pub(in crate::block) entry_bytes: usize,
+}
+
+impl Stored {
+    fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
+        Self { codes, values, entry_bytes: 0 }
+    }
 }
 
 /// Chooses how values are stored. `Err` gives back that they are best stored as they are.
@@ -23,23 +31,28 @@ pub(in crate::block) fn choose(codes: Option<&[u32]>, values: &Values) -> Option
     };
     let form = typed.as_ref().unwrap_or(values);
     if matches!(form, Values::Texts(_) | Values::Hex { .. }) {
-        return typed.map(|values| Stored { codes: codes.map(<[u32]>::to_vec), values });
+        return typed.map(|values| Stored::new(codes.map(<[u32]>::to_vec), values));
     }
     let entries = form.len();
     match codes {
-        Some(codes) if dictionary_bits(form, entries, codes.len()) > plain_bits(form, codes.len()) => {
+        Some(codes) if !is_worth_a_dictionary(form, entries, plain_bits(form, codes.len()), codes.len()) => {
             let numbers = codes.iter().map(|&code| number(form, code as usize)).collect();
-            Some(Stored { codes: None, values: with_numbers(form, numbers) })
+            Some(Stored::new(None, with_numbers(form, numbers)))
         }
-        Some(codes) => typed.map(|values| Stored { codes: Some(codes.to_vec()), values }),
+        Some(codes) => typed.map(|values| Stored::new(Some(codes.to_vec()), values)),
         None => {
             let numbers: Vec<u64> = (0..entries).map(|i| number(form, i)).collect();
             let dictionary = dictionary_of(&numbers)
-                .map(|(codes, distinct)| Stored { codes: Some(codes), values: with_numbers(form, distinct) })
-                .filter(|own| dictionary_bits(&own.values, own.values.len(), entries) < plain_bits(form, entries));
-            dictionary.or_else(|| typed.map(|values| Stored { codes: None, values }))
+                .map(|(codes, distinct)| Stored::new(Some(codes), with_numbers(form, distinct)))
+                .filter(|own| is_worth_a_dictionary(&own.values, own.values.len(), plain_bits(form, entries), entries));
+            dictionary.or_else(|| typed.map(|values| Stored::new(None, values)))
         }
     }
+}
+
+/// A dictionary may cost a little: groups and searches are answered by its few entries.
+fn is_worth_a_dictionary(form: &Values, entries: usize, plain_bits: u64, count: usize) -> bool {
+    dictionary_bits(form, entries, count) <= plain_bits + plain_bits / 8
 }
 
 /// Bits of `count` numbers of this form, each as wide as the widest.
@@ -141,12 +154,14 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<G
             chunk.head.byte()?;
             Ok(Got::RowTimes(count, get_form(chunk)?))
         }
-        PLAIN => Ok(Got::Stored(Stored { codes: None, values: get_values(chunk, count)? })),
+        PLAIN => Ok(Got::Stored(Stored::new(None, get_values(chunk, count)?))),
         DICTIONARY => {
             let entries = chunk.head.at_most(count as u64)? as usize;
+            let before = chunk.left();
             let values = get_values(chunk, entries)?;
+            let entry_bytes = before - chunk.left();
             let codes = ints::get_codes(chunk, count, entries as u64)?;
-            Ok(Got::Stored(Stored { codes: Some(codes), values }))
+            Ok(Got::Stored(Stored { codes: Some(codes), values, entry_bytes }))
         }
         _ => damaged("values have an unknown layout"),
     }

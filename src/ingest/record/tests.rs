@@ -175,6 +175,20 @@ fn more_partitions_than_a_record_holds_are_left_for_the_next() {
 }
 
 #[test]
+fn more_events_than_a_record_holds_are_left_for_the_next() {
+    let mut lines = Some(Lines { body: "{}\nx\n".repeat(300_000).into(), first_line: 1 });
+    let mut seen = Vec::new();
+    while let Some(next) = lines.take() {
+        let first_line = next.first_line;
+        let reading = read_lines(&request("app"), next);
+        seen.push((first_line, reading.report.accepted, reading.report.refused));
+        lines = reading.rest;
+    }
+    // The refused line behind the last event of a record is the next record's.
+    assert_eq!(seen, [(1, 131_072, 131_071), (262_144, 131_072, 131_072), (524_288, 37_856, 37_857)]);
+}
+
+#[test]
 fn text_lines_are_messages_with_their_own_times() {
     let mut request = request("app");
     request.format = Format::Text;

@@ -52,7 +52,7 @@ pub(crate) enum Accumulator {
     /// `list`: by place and number in the row.
     List(BTreeMap<(Place, u32), Value>, bool),
     /// `mode`.
-    Mode(TextCounts),
+    Mode(Mode),
 }
 
 /// What must be said about an outcome.
@@ -83,7 +83,7 @@ impl Accumulator {
             Function::StandardDeviation | Function::Variance => Self::Moments(Moments::new(keep)),
             Function::Values => Self::Values(BTreeMap::new(), false),
             Function::List => Self::List(BTreeMap::new(), false),
-            Function::Mode => Self::Mode(TextCounts::default()),
+            Function::Mode => Self::Mode(Mode::default()),
         }
     }
 
@@ -126,7 +126,7 @@ impl Accumulator {
                 }
             }
             Self::Distinct(set) => set.insert(text_of(value).as_bytes()),
-            Self::Mode(counts) => counts.add(text_of(value).as_bytes(), 1),
+            Self::Mode(mode) => mode.add(value),
             Self::Values(items, cut) => {
                 items.insert(Sortable(value.clone()), ());
                 if items.len() > ITEMS_MAX {
@@ -200,7 +200,7 @@ impl Accumulator {
                     own.pop_last();
                 }
             }
-            (Self::Mode(own), Self::Mode(other)) => own.merge(&other),
+            (Self::Mode(own), Self::Mode(other)) => own.merge(other),
             (own, other) => panic!("parts of different aggregates: {own:?} and {other:?}"),
         }
     }
@@ -235,7 +235,7 @@ impl Accumulator {
                 remarks.cut |= *cut;
                 if items.is_empty() { Value::Null } else { Value::List(items.values().cloned().collect()) }
             }
-            Self::Mode(counts) => counts.mode(),
+            Self::Mode(mode) => mode.finish(),
         }
     }
 
@@ -244,7 +244,7 @@ impl Accumulator {
         match self {
             Self::Ranks(numbers) => numbers.memory_bytes(),
             Self::Distinct(set) => set.memory_bytes(),
-            Self::Mode(counts) => counts.memory_bytes(),
+            Self::Mode(mode) => mode.counts.memory_bytes(),
             Self::Values(items, _) => items.len() * ITEM_BYTES,
             Self::List(items, _) => items.len() * ITEM_BYTES,
             Self::Sum(Sum { kept: Some(kept), .. })
@@ -278,7 +278,9 @@ fn pick(a: Option<Number>, b: Option<Number>, side: Ordering) -> Option<Number> 
     }
 }
 
+/// Over nothing null.
 fn rate(count: u64, seconds: Option<Decimal>) -> Value {
+    let seconds = seconds.filter(|_| count > 0);
     let count = Decimal::from(count);
     seconds.and_then(|seconds| count.checked_div(seconds)).map_or(Value::Null, Value::Number)
 }
@@ -448,6 +450,10 @@ impl TextCounts {
         self.counts[number] += count;
     }
 
+    pub(crate) fn has(&self, text: &[u8]) -> bool {
+        self.texts.find(text).is_some()
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         for (text, count) in other.iter() {
             self.add(text, count);
@@ -465,11 +471,43 @@ impl TextCounts {
     pub(crate) fn memory_bytes(&self) -> usize {
         self.texts.memory_bytes() + self.counts.capacity() * 8
     }
+}
 
-    /// The most frequent; of several the smallest.
-    fn mode(&self) -> Value {
-        let most = self.counts.iter().copied().max();
-        let candidates = self.iter().filter(|(_, count)| Some(*count) == most).map(|(text, _)| value_of(text));
+/// The most frequent value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mode {
+    counts: TextCounts,
+    /// Values that are no texts, by what they read like.
+    typed: BTreeMap<String, Value>,
+}
+
+impl Mode {
+    fn add(&mut self, value: &Value) {
+        let text = text_of(value);
+        self.counts.add(text.as_bytes(), 1);
+        if !matches!(value, Value::Text(_)) {
+            self.typed.entry(text).or_insert_with(|| value.clone());
+        }
+    }
+
+    pub(crate) fn add_text(&mut self, text: &[u8], count: u64) {
+        self.counts.add(text, count);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.counts.merge(&other.counts);
+        for (text, value) in other.typed {
+            self.typed.entry(text).or_insert(value);
+        }
+    }
+
+    /// Of several the smallest.
+    fn finish(&self) -> Value {
+        let most = self.counts.counts.iter().copied().max();
+        let candidates = self.counts.iter().filter(|(_, count)| Some(*count) == most).map(|(text, _)| {
+            let typed = std::str::from_utf8(text).ok().and_then(|text| self.typed.get(text));
+            typed.cloned().unwrap_or_else(|| value_of(text))
+        });
         candidates.map(Sortable).min().map_or(Value::Null, |smallest| smallest.0)
     }
 }

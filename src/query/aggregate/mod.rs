@@ -4,6 +4,7 @@
 
 pub(crate) mod accumulator;
 pub(crate) mod buckets;
+pub(crate) mod columns;
 pub(crate) mod distinct;
 pub(crate) mod numbers;
 pub(crate) mod reduce;

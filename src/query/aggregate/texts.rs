@@ -33,6 +33,12 @@ impl TextSet {
         number
     }
 
+    /// The number of a text that is there.
+    pub(crate) fn find(&self, text: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one(text);
+        self.index.find(hash, |&other| text_of(&self.bytes, &self.ends, other) == text).copied()
+    }
+
     /// The text of a number.
     pub(crate) fn get(&self, number: u32) -> &[u8] {
         text_of(&self.bytes, &self.ends, number)

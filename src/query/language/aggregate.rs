@@ -2,6 +2,7 @@
 
 use super::parser::Parser;
 use super::{FieldName, ParseError, ScalarExpr};
+use crate::query::value::fold;
 
 /// One aggregation of `stats` or `timechart`.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,6 +181,27 @@ impl Parser<'_> {
             }
             aggregates.push(self.aggregate()?);
         }
+    }
+
+    /// Refuses two columns of one name: no later stage could tell which is meant.
+    pub(crate) fn check_columns(
+        &self,
+        start: usize,
+        taken: &[&str],
+        aggregates: &[Aggregate],
+    ) -> Result<(), ParseError> {
+        let names = taken.iter().copied().chain(aggregates.iter().map(|aggregate| aggregate.name.as_str()));
+        let mut seen: Vec<String> = Vec::new();
+        for name in names {
+            let folded = fold(name).into_owned();
+            if seen.contains(&folded) {
+                let end = start + self.lexer.since(start).trim_end().len();
+                let error = self.lexer.error(start..end, format!("two columns would be called `{name}`"));
+                return Err(error.hint("give one of them another name: `count as n`"));
+            }
+            seen.push(folded);
+        }
+        Ok(())
     }
 
     fn aggregate(&mut self) -> Result<Aggregate, ParseError> {

@@ -117,30 +117,39 @@ impl Selector {
     }
 }
 
+impl Run {
+    /// Which columns of a table stay, in their new order.
+    fn places<'a>(&self, columns: impl Iterator<Item = &'a FieldName> + Clone) -> Vec<usize> {
+        let means = |selector: &Selector| {
+            let named = columns.clone().enumerate().filter(|(_, name)| selector.means(true, name));
+            named.map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        let mut named: Vec<usize> = Vec::new();
+        for place in self.selectors.iter().flat_map(means) {
+            if !named.contains(&place) {
+                named.push(place);
+            }
+        }
+        if self.remove { (0..columns.count()).filter(|place| !named.contains(place)).collect() } else { named }
+    }
+}
+
 impl Operator for Run {
     fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
-        let table = row.table;
+        if row.table {
+            let places = self.places(row.cells.iter().map(|cell| cell.name.as_ref()));
+            row.cells = places.into_iter().map(|place| row.cells[place].clone()).collect();
+            return next(row);
+        }
         row.cells.retain(|cell| {
-            let member = !table && cell.name.member().is_some();
-            member || self.remove != self.selectors.iter().any(|selector| selector.means(table, &cell.name))
+            let member = cell.name.member().is_some();
+            member || self.remove != self.selectors.iter().any(|selector| selector.means(false, &cell.name))
         });
         next(row)
     }
 
     fn columns(&self, columns: &mut Vec<FieldName>) {
-        if self.remove {
-            columns.retain(|name| !self.selectors.iter().any(|selector| selector.means(true, name)));
-            return;
-        }
-        let mut chosen: Vec<FieldName> = Vec::new();
-        for selector in &self.selectors {
-            for name in columns.iter().filter(|name| selector.means(true, name)) {
-                if !chosen.contains(name) {
-                    chosen.push(name.clone());
-                }
-            }
-        }
-        *columns = chosen;
+        *columns = self.places(columns.iter()).into_iter().map(|place| columns[place].clone()).collect();
     }
 
     fn is_mapping(&self) -> bool {

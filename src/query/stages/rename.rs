@@ -12,7 +12,7 @@ use crate::query::language::parser::Parser;
 use crate::query::language::print::{Name};
 use crate::query::error::QueryError;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
-use crate::query::record::{Record, same_name};
+use crate::query::record::{Record, column_of, same_name};
 use super::StageSyntax;
 
 /// `rename <field> as <name>, …`: other names.
@@ -69,7 +69,7 @@ impl Operator for Run {
     fn push(&mut self, mut row: Record, next: &mut Next<'_>) -> Result<Flow, QueryError> {
         for (from, to) in &self.pairs {
             let Some(index) = row.find(from) else { continue };
-            if same_name(row.table, from, to) {
+            if !row.table && same_name(false, from, to) {
                 row.cells[index].name = Arc::new(to.clone());
                 continue;
             }
@@ -91,7 +91,7 @@ impl Operator for Run {
 
     fn columns(&self, columns: &mut Vec<FieldName>) {
         for (from, to) in &self.pairs {
-            let Some(index) = columns.iter().position(|own| same_name(true, own, from)) else { continue };
+            let Some(index) = column_of(columns, from) else { continue };
             columns[index] = to.clone();
             let mut at = 0;
             columns.retain(|own| {

@@ -12,7 +12,6 @@ use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{list, Name};
 use crate::query::error::QueryError;
-use crate::query::language::Row;
 use crate::query::memory::Budget;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::Record;
@@ -132,7 +131,7 @@ struct Ranked {
 impl Operator for Run {
     fn push(&mut self, row: Record, _next: &mut Next<'_>) -> Result<Flow, QueryError> {
         let first = |key: &SortKey| Ranked {
-            value: row.field(&key.field).first().cloned().unwrap_or(Value::Null),
+            value: row.first(&key.field),
             descending: key.descending,
         };
         let key: Vec<Ranked> = self.keys.iter().map(first).collect();

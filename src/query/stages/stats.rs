@@ -38,8 +38,12 @@ impl StageSyntax for Stats {
     const REDUCES: bool = true;
 
     fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
+        parser.lexer.skip_blanks();
+        let start = parser.lexer.at();
         let aggregates = parser.aggregates()?;
         let by = if parser.word("by") { parser.names(&[])? } else { Vec::new() };
+        let taken: Vec<&str> = by.iter().map(FieldName::typed).collect();
+        parser.check_columns(start, &taken, &aggregates)?;
         Ok(Self { aggregates, by })
     }
 

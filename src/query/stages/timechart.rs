@@ -57,8 +57,11 @@ impl StageSyntax for Timechart {
                 () => break,
             }
         }
+        parser.lexer.skip_blanks();
+        let start = parser.lexer.at();
         let aggregates = parser.aggregates()?;
         let by = if parser.word("by") { Some(parser.name()?) } else { None };
+        parser.check_columns(start, &["time"], &aggregates)?;
         Ok(Self { span, zone, aggregates, by })
     }
 

@@ -158,6 +158,7 @@ pub(crate) fn read_address(text: &str) -> Option<IpAddr> {
 
 /// The forms that the generator writes: RFC 3339, without offset, a date, an epoch.
 pub(crate) fn read_time(text: &str) -> Option<i64> {
+    let text = text.trim_ascii();
     if let Some(number) = Num::parse(text) {
         return epoch(&number);
     }

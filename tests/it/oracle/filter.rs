@@ -1,8 +1,8 @@
 //! Whether an event fits an expression.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Mutex;
 
 use helios::query::language::{Bound, Cidr, Expr, FieldName, FieldTest, Member, Pattern, Piece, Predicate};
 
@@ -177,16 +177,15 @@ fn like(pattern: &[Token], text: &[char], wild: &dyn Fn(char) -> bool) -> bool {
 }
 
 pub(crate) fn regex(source: &str, text: &str) -> bool {
-    REGEXES.with_borrow_mut(|known| {
-        let compile = || regex::RegexBuilder::new(source).case_insensitive(true).build().unwrap();
-        known.entry(source.to_owned()).or_insert_with(compile).is_match(text)
-    })
+    let compile = || regex::RegexBuilder::new(source).case_insensitive(true).build().unwrap();
+    let mut known = REGEXES.lock().unwrap();
+    let regex = known.entry(source.to_owned()).or_insert_with(compile).clone();
+    drop(known);
+    regex.is_match(text)
 }
 
-thread_local! {
-    // Compiling takes far longer than matching.
-    static REGEXES: RefCell<BTreeMap<String, regex::Regex>> = const { RefCell::new(BTreeMap::new()) };
-}
+/// Compiling takes far longer than matching.
+static REGEXES: Mutex<BTreeMap<String, regex::Regex>> = Mutex::new(BTreeMap::new());
 
 /// Bit by bit.
 pub(crate) fn network_holds(cidr: &Cidr, address: IpAddr) -> bool {

@@ -366,7 +366,7 @@ fn test(rng: &mut Rng, depth: usize) -> String {
         format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
     };
     match rng.below(if depth == 0 { 12 } else { 10 }) {
-        0 | 1 | 2 => text(rng),
+        0..=2 => text(rng),
         3 => format!("={}", text(rng)),
         4 => format!("{}{}", rng.pick(&[">", ">=", "<", "<="]), text(rng)),
         5 => format!("{}{}", rng.pick(&[">", ">=", "<", "<="]), rng.pick(NUMBERS)),
@@ -389,7 +389,13 @@ fn stage(rng: &mut Rng, reduced: &mut Option<Vec<String>>) -> String {
     };
     match rng.below(14) {
         0..=2 => {
-            let by: Vec<String> = (0..rng.below(3)).map(|_| field(rng)).collect();
+            let mut by: Vec<String> = Vec::new();
+            for _ in 0..rng.below(3) {
+                let name = field(rng);
+                if !by.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+                    by.push(name);
+                }
+            }
             let aggregates = aggregates(rng, reduced.as_deref());
             let names = by.iter().map(|name| name.trim_matches('`').to_owned());
             // Later stages leave the inexact columns alone: where they tie, rounding would decide.
@@ -413,7 +419,7 @@ fn stage(rng: &mut Rng, reduced: &mut Option<Vec<String>>) -> String {
             *reduced = Some(vec!["time".to_owned()]);
             format!("timechart {span}{}{by}", joined(&aggregates))
         }
-        4 | 5 => {
+        4 | 5 if !known.as_ref().is_some_and(|columns| columns.iter().any(|name| name == "count")) => {
             let name = field(rng);
             *reduced = Some(vec![name.trim_matches('`').to_owned(), "count".to_owned(), "percent".to_owned()]);
             format!("{} {}{name}", rng.pick(&["top", "rare"]), rng.pick(&["", "1 ", "3 "]))
@@ -477,7 +483,9 @@ fn aggregates(rng: &mut Rng, columns: Option<&[String]>) -> Vec<(String, String)
         }
         // The first one orders the table, so it is exact.
         let inexact = aggregate.starts_with("stdev") || aggregate.starts_with("var");
-        let name = if inexact { format!("inexact{number}") } else { format!("a{number}") };
+        // No name comes twice, whatever stage made it.
+        let unique = rng.below(1_000_000_000);
+        let name = if inexact { format!("inexact{unique}") } else { format!("a{unique}") };
         made.push((aggregate, name));
     }
     made

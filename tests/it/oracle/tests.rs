@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
+use helios::event::{Field, Line, LineKind, LineParser};
 use helios::query::language::{Expr, FieldName, FieldTest, Predicate, Program, Words, parse};
 use helios::query::matching::{Matcher, holds_words};
 use helios::query::stages::Stage;
 use helios::query::value::{self, Value};
 
-use super::cell::Cell;
+use super::cell::{self, Cell};
 use super::generate::{self, Rng};
 use super::{Answer, Event, Output, Request, Row, answer, filter, scalar};
 
@@ -330,22 +331,46 @@ fn every_generated_query_parses_prints_back_and_has_an_answer() {
 }
 
 #[test]
-fn generated_lines_are_json_that_says_what_the_event_says() {
-    for event in generate::events(&mut Rng::new(2), 300) {
-        let Ok(line) = serde_json::from_slice::<serde_json::Value>(&event.raw) else {
-            assert_eq!(event.raw, event.message.as_bytes());
-            continue;
+fn the_examples_of_the_documentation_parse() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/query-language.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let (mut before, mut parsed) = ("", 0);
+    for line in document.lines() {
+        before = match line {
+            "## Expressions" => "",
+            "## Stages" => "* | ",
+            _ => before,
         };
-        for (name, values) in &event.fields {
-            let value = line.pointer(&format!("/{}", name.replace('.', "/"))).unwrap();
-            let last = value.as_array().and_then(|items| items.last()).unwrap_or(value);
-            // Of a key that comes twice serde_json keeps the last.
-            let all: Vec<&String> =
-                event.fields.iter().filter(|(own, _)| own == name).flat_map(|(_, values)| values).collect();
-            if let Some(text) = last.as_str() {
-                assert_eq!(text, all.last().unwrap().as_str(), "{name} {values:?}");
-            }
+        let Some((first, _)) = line.strip_prefix("| `").and_then(|row| row.split_once(" | ")) else { continue };
+        for example in first.trim_end_matches('`').split("`, `") {
+            let query = format!("{before}{example}");
+            parse(&query).unwrap_or_else(|error| panic!("{}", error.render(&query)));
+            parsed += 1;
         }
+    }
+    assert!(parsed > 30, "the tables have examples: {parsed}");
+}
+
+#[test]
+fn the_parser_reads_what_the_generator_wrote() {
+    let hidden = ["timestamp", "message", "source"];
+    for event in generate::events(&mut Rng::new(2), 500) {
+        let mut parser = LineParser::new();
+        let mut line = Line::default();
+        let kind = if event.raw.starts_with(b"{") { LineKind::Json } else { LineKind::Text };
+        parser.parse(kind, &event.raw, 0, &mut line).unwrap();
+        let text = |index: Option<u32>| index.map(|index| line.fields[index as usize].text.to_string());
+        assert_eq!(line.timestamp, Some(event.timestamp));
+        assert_eq!(text(line.message).unwrap_or_default(), event.message);
+        assert_eq!(text(line.source), event.source);
+        let pair = |field: &Field<'_>| (cell::fold(parser.paths().name(field.path)), field.text.to_string());
+        let read = line.fields.iter().map(pair).filter(|(name, _)| !hidden.contains(&name.as_str()));
+        let pairs = |(name, values): &(String, Vec<String>)| {
+            let name = cell::fold(name);
+            values.iter().map(|value| (name.clone(), value.clone())).collect::<Vec<_>>()
+        };
+        let written = event.fields.iter().flat_map(pairs);
+        assert_eq!(read.collect::<Vec<_>>(), written.collect::<Vec<_>>(), "{}", String::from_utf8_lossy(&event.raw));
     }
 }
 

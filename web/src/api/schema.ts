@@ -146,15 +146,19 @@ export interface Hit {
 export interface IndexesAnswer {
   env: string;
   indexes: ({
-    earliest: string | null;
+    /** Bytes of its blocks. */
+    bytes: number;
+    env: string;
     events: number;
-    latest: string | null;
-    name: string;
+    /** Time of the earliest event. */
+    first: string | null;
+    index: string;
+    /** Time of the latest event. */
+    last: string | null;
+    /** Days with events. */
     partitions: number;
     /** Bytes of its blocks' events as sent. */
     raw_bytes: number;
-    /** Bytes of its blocks. */
-    stored_bytes: number;
   })[];
   /** What the reader must know to read the answer rightly. */
   warnings: string[];

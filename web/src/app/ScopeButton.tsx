@@ -60,10 +60,10 @@ function ScopePopover({ anchor, onClose }: { anchor: Anchor; onClose: () => void
         </form>
         <div className={css.indexes}>
           {indexes.data?.indexes.map((info) => (
-            <button key={info.name} type="button" className={controls.item} aria-pressed={chosen.includes(info.name)} onClick={() => toggle(info.name)}>
-              <span className={css.check} aria-hidden="true">{chosen.includes(info.name) ? "✓" : ""}</span>
-              <span className={controls.itemLabel}>{info.name}</span>
-              <span className={controls.itemHint}>{plural(Number(info.events), "event")} · {showBytes(Number(info.stored_bytes))}</span>
+            <button key={info.index} type="button" className={controls.item} aria-pressed={chosen.includes(info.index)} onClick={() => toggle(info.index)}>
+              <span className={css.check} aria-hidden="true">{chosen.includes(info.index) ? "✓" : ""}</span>
+              <span className={controls.itemLabel}>{info.index}</span>
+              <span className={controls.itemHint}>{plural(Number(info.events), "event")} · {showBytes(Number(info.bytes))}</span>
             </button>
           ))}
           {indexes.isError && <p className={css.muted}>{indexes.error.message}</p>}

@@ -86,7 +86,7 @@ async function findReasons(run: Run, signal: AbortSignal): Promise<Reasons> {
       return { text: `${clause.negated ? "NOT " : ""}${clause.text}`, query: withoutClause(run.query, at), total: total ?? 0 };
     }),
   ]);
-  const scoped = indexes.indexes.filter((i) => run.index === "" || run.index.split(",").some((pattern) => matches(pattern, i.name)));
+  const scoped = indexes.indexes.filter((i) => run.index === "" || run.index.split(",").some((pattern) => matches(pattern, i.index)));
   const { events, lastMs } = sumIndexes(scoped);
   return { events, lastMs, anyTime, future, without: without.sort((a, b) => b.total - a.total) };
 }

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { api } from "../api/client";
-import type { Hit } from "../api/types";
+import type { DiscoveredField, Hit } from "../api/types";
 import { TopBar } from "../app/TopBar";
 import { useKeys } from "../app/keys";
 import { Details } from "../details/Details";
@@ -16,25 +16,25 @@ import { commandsOf } from "../palette/commands";
 import { eventsPart } from "../query/edit";
 import type { QueryBarHandle } from "../query/QueryBar";
 import { isBoolean, isStrings, useStored } from "../state/stored";
-import { runParams, useSession } from "../state/session";
+import { type Run, runParams, stepBack, useSession } from "../state/session";
 import { writeView } from "../state/url";
-import { TableResult } from "../stages/TableResult";
 import { TailLine } from "../tail/TailLine";
 import { RATE_SECONDS, rateBuckets, useTail } from "../tail/useTail";
 import { absolute, isAbsolute, resolve, shifted, type Window } from "../time/range";
 import { Button } from "../ui/Button";
 import { copyText, toast } from "../ui/toast";
 import { showCount } from "../ui/numbers";
-import { Empty } from "./Empty";
-import { EventList, type EventListHandle } from "./EventList";
+import type { EventListHandle } from "./EventList";
 import { isError, LEVEL_FIELDS } from "./event";
+import { Results } from "./Results";
 import css from "./SearchPage.module.css";
 import { StatusLine } from "./StatusLine";
-import { LOADED_HITS_MAX, type Search, useSearch } from "./useSearch";
+import { type Search, useSearch } from "./useSearch";
 
 export type Overlay = "help" | "palette" | "export" | "time" | "history" | null;
 
 const NO_NAMES: string[] = [];
+const NO_FIELDS: DiscoveredField[] = [];
 
 /** Query bar, histogram, fields, events and details: everything that shows one search. */
 export function SearchPage() {
@@ -45,41 +45,13 @@ export function SearchPage() {
   const [overlay, setOverlay] = useState<Overlay>(null);
   const [showFields, setShowFields] = useStored("show.fields", true, isBoolean);
   const [showHistogram, setShowHistogram] = useStored("show.histogram", true, isBoolean);
-  const [pinned] = useStored("pinned", NO_NAMES, isStrings);
-  const [cursor, setCursor] = useState<string | null>(view.event || null);
   const bar = useRef<QueryBarHandle>(null);
   const list = useRef<EventListHandle>(null);
 
-  const settled = live || (search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query");
-  const fields = useQuery({
-    queryKey: ["fields", run?.number],
-    enabled: settled && run?.window !== null && run !== null,
-    placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => api.discover({ ...runParams(run as NonNullable<typeof run>), q: eventsPart(run?.query ?? ""), top: 10 }, signal),
-  });
-  const known = fields.data?.fields ?? [];
-  const levelField = useMemo(() => findLevelField(known.map((f) => f.name)), [known]);
-  const preferred = useMemo(() => [...pinned, ...known.filter((f) => f.interesting).map((f) => f.name)], [pinned, known]);
+  const { fields, known, levelField, preferred } = useFields(search, live);
 
   const hits = live ? tail.hits : search.hits;
-  const selected = view.event || cursor;
-  const at = selected === null ? -1 : hits.findIndex((h) => h.id === selected);
-
-  const open = useCallback((hit: Hit) => {
-    setCursor(hit.id);
-    setView({ event: hit.id });
-  }, [setView]);
-  const close = () => {
-    setView({ event: "" });
-    list.current?.focus();
-  };
-  const select = (to: number) => {
-    const hit = hits[Math.max(0, Math.min(hits.length - 1, to))];
-    if (!hit) return;
-    setCursor(hit.id);
-    if (view.event !== "") setView({ event: hit.id });
-  };
-  const step = (direction: -1 | 1) => select(at < 0 ? 0 : at + direction);
+  const { selected, at, open, close, select, step } = useSelection(hits, list);
   const stepError = useErrorSteps(search, hits, at, select, !live);
   const zoom = useCallback((window: Window) => setView({ range: absolute(window), live: false }), [setView]);
   const shift = (steps: number) => {
@@ -142,30 +114,11 @@ export function SearchPage() {
     <main className={css.main}>
       <h1 className="visually-hidden">HeliosLogs search</h1>
       <TopBar ref={bar} error={error} fields={known} overlay={overlay} setOverlay={setOverlay} onSubmit={submit} onLeave={() => list.current?.focus()} />
-      {showHistogram && (live ? <RateBars tail={tail} /> : <Histogram run={run} zone={view.zone} levelField={levelField} onZoom={zoom} onBack={() => history.back()} onShift={shift} />)}
+      {showHistogram && (live ? <RateBars tail={tail} /> : <Histogram run={run} zone={view.zone} levelField={levelField} onZoom={zoom} onBack={stepBack} onShift={shift} />)}
       {live ? <TailLine tail={tail} onStop={() => setView({ live: false })}>{tools}</TailLine> : <StatusLine search={search}>{tools}</StatusLine>}
       <div className={css.body}>
         {showFields && <FieldPanel answer={fields} columns={view.columns} />}
-        <section className={css.results} aria-label="Results" data-stale={search.stale && !live}>
-          {live ? (
-            tail.hits.length === 0 ? (
-              <p className={css.waiting}>{tail.paused ? "Paused." : "Waiting for events that match…"}</p>
-            ) : (
-              <EventList ref={list} hits={tail.hits} columns={view.columns} preferred={preferred} zone={view.zone} sort="" selected={selected} label="Live events" total={null} growsAbove onSort={() => toast("A live tail is in order of arrival")} onOpen={open} />
-            )
-          ) : search.table ? (
-            <TableResult key={search.shownRun} table={search.table} zone={view.zone} onZoom={zoom} />
-          ) : error?.code === "bad_query" ? (
-            <p className={css.waiting}>The query cannot be read. What is wrong stands under it, above.</p>
-          ) : search.status === "failed" && search.hits.length === 0 ? (
-            <Failed message={search.error?.message ?? ""} hint={search.error?.hint} requestId={search.error?.request_id} onAgain={rerun} />
-          ) : search.status === "done" && hits.length === 0 && run ? (
-            <Empty key={run.number} run={run} />
-          ) : (
-            <EventList ref={list} key={search.shownRun} hits={hits} columns={view.columns} preferred={preferred} zone={view.zone} sort={view.sort} selected={selected} label="Events" total={search.done?.total ?? null}
-              onSort={(sort) => setView({ sort })} onOpen={open} onEnd={search.loadMore} footer={<End search={search} onExport={() => setOverlay("export")} />} />
-          )}
-        </section>
+        <Results live={live} search={search} tail={tail} hits={hits} error={error} preferred={preferred} selected={selected} list={list} onOpen={open} onZoom={zoom} onExport={() => setOverlay("export")} />
         {view.event !== "" && (
           <Details id={view.event} hit={openHit} position={at >= 0 ? `${showCount(at + 1)} of ${search.done?.total && !live ? showCount(Number(search.done.total)) : showCount(hits.length)}` : null} onStep={step} onClose={close} />
         )}
@@ -177,6 +130,47 @@ export function SearchPage() {
       {overlay === "export" && run && <ExportDialog run={run} search={search} columns={view.columns} onClose={() => setOverlay(null)} />}
     </main>
   );
+}
+
+/** The field figures of the run, asked for once its hits are there, and what follows from them. */
+function useFields(search: Search, live: boolean) {
+  const { run } = useSession();
+  const [pinned] = useStored("pinned", NO_NAMES, isStrings);
+  const settled = live || (search.run === run && search.status !== "running" && search.status !== "idle" && search.error?.code !== "bad_query");
+  const fields = useQuery({
+    queryKey: ["fields", run?.number],
+    enabled: settled && run?.window !== null && run !== null,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => api.discover({ ...runParams(run as Run), q: eventsPart(run?.query ?? ""), top: 10 }, signal),
+  });
+  const known = fields.data?.fields ?? NO_FIELDS;
+  const levelField = useMemo(() => findLevelField(known.map((f) => f.name)), [known]);
+  const preferred = useMemo(() => [...pinned, ...known.filter((f) => f.interesting).map((f) => f.name)], [pinned, known]);
+  return { fields, known, levelField, preferred };
+}
+
+/** The event under the cursor, and the opened one, which the address bar holds. */
+function useSelection(hits: Hit[], list: React.RefObject<EventListHandle | null>) {
+  const { view, setView } = useSession();
+  const [cursor, setCursor] = useState<string | null>(view.event || null);
+  const selected = view.event || cursor;
+  const at = selected === null ? -1 : hits.findIndex((h) => h.id === selected);
+  const open = useCallback((hit: Hit) => {
+    setCursor(hit.id);
+    setView({ event: hit.id });
+  }, [setView]);
+  const close = () => {
+    setView({ event: "" });
+    list.current?.focus();
+  };
+  const select = (to: number) => {
+    const hit = hits[Math.max(0, Math.min(hits.length - 1, to))];
+    if (!hit) return;
+    setCursor(hit.id);
+    if (view.event !== "") setView({ event: hit.id });
+  };
+  const step = (direction: -1 | 1) => select(at < 0 ? 0 : at + direction);
+  return { selected, at, open, close, select, step };
 }
 
 /** Goes to the next or previous error; on the way down further pages are fetched until one comes. */
@@ -215,24 +209,5 @@ function RateBars({ tail }: { tail: ReturnType<typeof useTail> }) {
     <section className={histogramCss.histogram} aria-label="Events a second">
       {tail.seconds.length > 0 && <Bars bars={toBars(rateBuckets(tail))} window={window} stepMs={1000} zone={view.zone} stale={false} onZoom={none} onBack={none} />}
     </section>
-  );
-}
-
-function End({ search, onExport }: { search: ReturnType<typeof useSearch>; onExport: () => void }) {
-  if (search.moreError !== null) return <p className={css.end}>More events could not be fetched: {search.moreError} <Button small onClick={search.loadMore}>Try again</Button></p>;
-  if (search.loadingMore) return <p className={css.end}>Fetching more…</p>;
-  if (search.hits.length >= LOADED_HITS_MAX) return <p className={css.end}>The page holds {showCount(LOADED_HITS_MAX)} events at most. Narrow the search, or <Button small onClick={onExport}>export all</Button>.</p>;
-  if (search.status === "done" && search.cursor === null && search.hits.length > 0) return <p className={css.end}>These are all {showCount(search.hits.length)} events.</p>;
-  return null;
-}
-
-function Failed({ message, hint, requestId, onAgain }: { message: string; hint: string | undefined; requestId: string | undefined; onAgain: () => void }) {
-  return (
-    <div className={css.failed}>
-      <h2>{message}</h2>
-      {hint && <p>{hint}</p>}
-      {requestId && <p className={css.muted}>Request {requestId}: the server's log says more under this id.</p>}
-      <p><Button small onClick={onAgain}>Search again</Button></p>
-    </div>
   );
 }

@@ -36,18 +36,19 @@ export function useValueActions(): ValueActions {
 
 const TITLE_CHARS = 120;
 
+/** What was picked, as a query writes it. */
+const write = (p: Picked) => term(p.field, p.value, p.own ?? (p.field !== null && isOwn(p.field)));
+
 export function ValueActionsProvider({ children }: { children: ReactNode }) {
   const { view, setView, run } = useSession();
   const [menu, setMenu] = useState<{ picked: Picked; anchor: Anchor } | null>(null);
   const [top, setTop] = useState<{ name: string; anchor: Anchor } | null>(null);
-  const { query, columns } = view;
-
-  const write = (p: Picked) => term(p.field, p.value, p.own ?? (p.field !== null && isOwn(p.field)));
-  const include = useCallback((p: Picked) => setView({ query: addTerm(query, write(p), false) }), [query, setView]);
-  const exclude = useCallback((p: Picked) => setView({ query: addTerm(query, write(p), true) }), [query, setView]);
+  const { columns } = view;
+  const include = useCallback((p: Picked) => setView((now) => ({ query: addTerm(now.query, write(p), false) })), [setView]);
+  const exclude = useCallback((p: Picked) => setView((now) => ({ query: addTerm(now.query, write(p), true) })), [setView]);
   const toggleColumn = useCallback(
-    (name: string) => setView({ columns: columns.includes(name) ? columns.filter((c) => c !== name) : [...columns, name] }),
-    [columns, setView],
+    (name: string) => setView((now) => ({ columns: now.columns.includes(name) ? now.columns.filter((c) => c !== name) : [...now.columns, name] })),
+    [setView],
   );
   const topValues = useCallback((name: string, anchor: Anchor) => setTop({ name, anchor }), []);
   const pick = useCallback<ValueActions["pick"]>(
@@ -66,7 +67,7 @@ export function ValueActionsProvider({ children }: { children: ReactNode }) {
     const list: MenuItem[] = [
       { label: "Include", run: () => include(picked) },
       { label: "Exclude", hint: "Alt-click", run: () => exclude(picked) },
-      { label: "Only this", run: () => setView({ query: onlyTerm(query, write(picked)) }) },
+      { label: "Only this", run: () => setView((now) => ({ query: onlyTerm(now.query, write(picked)) })) },
       { label: "Copy value", run: () => void copyText(value, "value") },
     ];
     if (field === null) return list;
@@ -75,7 +76,7 @@ export function ValueActionsProvider({ children }: { children: ReactNode }) {
       ...list,
       { label: columns.includes(name) ? "Remove column" : "Add as column", run: () => toggleColumn(name) },
       { label: "Top values", run: () => topValues(name, anchor) },
-      { label: "Events that have it", run: () => setView({ query: addTerm(query, `${fieldName(field, picked.own)}:*`, false) }) },
+      { label: "Events that have it", run: () => setView((now) => ({ query: addTerm(now.query, `${fieldName(field, picked.own)}:*`, false) })) },
     ];
   };
 

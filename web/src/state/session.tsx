@@ -59,10 +59,21 @@ function go(wanted: Change, replace: boolean): void {
   const address = writeView(to);
   current = to;
   if (address !== location.search) {
-    if (replace || !isStep(from, to)) history.replaceState(null, "", address);
-    else history.pushState(null, "", address);
+    if (replace || !isStep(from, to)) history.replaceState(history.state, "", address);
+    else history.pushState({ depth: depth() + 1 }, "", address);
   }
   for (const listener of listeners) listener();
+}
+
+/** How many steps of this page lie behind the one on screen. */
+function depth(): number {
+  const state = history.state as { depth?: unknown } | null;
+  return typeof state?.depth === "number" ? state.depth : 0;
+}
+
+/** One step back, but never out of the page. */
+export function stepBack(): void {
+  if (depth() > 0) history.back();
 }
 
 function subscribe(listener: () => void): () => void {
@@ -116,9 +127,9 @@ async function wholeTime(env: string, now: number, signal: AbortSignal): Promise
   let endMs = now;
   try {
     const { indexes } = await api.indexes(env, signal);
-    for (const { earliest, latest } of indexes) {
-      if (earliest) startMs = Math.min(startMs, Math.floor(Date.parse(earliest)));
-      if (latest) endMs = Math.max(endMs, Math.floor(Date.parse(latest)) + 1);
+    for (const { first, last } of indexes) {
+      if (first) startMs = Math.min(startMs, Math.floor(Date.parse(first)));
+      if (last) endMs = Math.max(endMs, Math.floor(Date.parse(last)) + 1);
     }
   } catch {
     return { startMs: 0, endMs: now };
@@ -144,8 +155,8 @@ export function sumIndexes(indexes: IndexInfo[]): { events: number; firstMs: num
   let lastMs: number | null = null;
   for (const info of indexes) {
     events += Number(info.events);
-    if (info.earliest) firstMs = Math.min(firstMs ?? Infinity, Date.parse(info.earliest));
-    if (info.latest) lastMs = Math.max(lastMs ?? -Infinity, Date.parse(info.latest));
+    if (info.first) firstMs = Math.min(firstMs ?? Infinity, Date.parse(info.first));
+    if (info.last) lastMs = Math.max(lastMs ?? -Infinity, Date.parse(info.last));
   }
   return { events, firstMs, lastMs };
 }

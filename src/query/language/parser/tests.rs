@@ -381,12 +381,31 @@ fn length_nesting_stages_and_chains_are_bounded() {
     assert!(parse(&format!("* | where {}", "not ".repeat(10_000))).is_err());
     assert!(parse(&format!("* | where {}1", "-".repeat(10_000))).is_err());
     assert!(parse(&format!("* | where a{}", "+a".repeat(513))).unwrap_err().message.contains("512"));
-    assert!(parse(&format!("* | where a{}", "+a".repeat(512))).is_ok());
+    assert!(parse(&"(a OR -".repeat(32)).is_err());
     assert!(parse(&"a".repeat(QUERY_BYTES_MAX)).is_ok());
     assert!(parse(&"a".repeat(QUERY_BYTES_MAX + 1)).is_err());
     assert!(parse(&"| head ".repeat(STAGES_MAX)).is_ok());
     assert!(parse(&"| head ".repeat(STAGES_MAX + 1)).is_err());
     assert!(parse("/(a{1000}){1000}/").unwrap_err().message.contains("regular expression"));
+}
+
+#[test]
+fn the_deepest_tree_is_printed_computed_and_dropped_on_a_threads_stack() {
+    struct Nothing;
+    impl crate::query::language::Row for Nothing {
+        fn field(&self, _: &FieldName) -> std::borrow::Cow<'_, [crate::query::value::Value]> {
+            std::borrow::Cow::Owned(Vec::new())
+        }
+    }
+    let deepest = |inner: &str| format!("* | where {}a{}{}", "abs(-".repeat(31), inner.repeat(512), ")".repeat(31));
+    // A test's thread has the stack of a server's: 2 MiB.
+    for inner in [" + a", " or a", " . a", " * a"] {
+        let query = parse(&deepest(inner)).unwrap();
+        let [Stage::Where(stage)] = query.stages.as_slice() else { panic!("one stage") };
+        assert!(crate::query::language::Program::new(&stage.condition, 0).value(&Nothing).is_null());
+        assert!(!format!("{query} {query:?}").is_empty());
+        drop(query.clone());
+    }
 }
 
 /// Pieces that queries are made of, well and badly.

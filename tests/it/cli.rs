@@ -138,7 +138,9 @@ fn a_signal_drains_and_flushes() {
         .unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
     let url = lines
-        .find_map(|line| line.unwrap().split_once("on http://").map(|(_, rest)| rest.split(',').next().unwrap().to_owned()))
+        .find_map(|line| {
+            line.unwrap().split_once("on http://").map(|(_, rest)| rest.split(',').next().unwrap().to_owned())
+        })
         .expect("the server says where it listens");
     let sent = run(&["ingest", "-", "--url", &format!("http://{url}")], b"{\"a\":1}\n");
     assert!(sent.status.success(), "{}", text(&sent.stderr));

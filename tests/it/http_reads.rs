@@ -148,7 +148,8 @@ async fn a_streamed_search_ends_with_the_same_answer() {
                 (name.strip_prefix("event: ").unwrap(), data)
             })
             .collect();
-        let named = |wanted: &str| events.iter().filter(|(name, _)| *name == wanted).map(|(_, data)| data).collect::<Vec<_>>();
+        let named =
+            |wanted: &str| events.iter().filter(|(name, _)| *name == wanted).map(|(_, data)| data).collect::<Vec<_>>();
         let (hits, done) = (named("hits"), named("done"));
         assert_eq!((hits.len(), done.len()), (1, 1), "{place:?}: {text}");
         assert_eq!(events.last().unwrap().0, "done");
@@ -223,7 +224,8 @@ async fn an_export_holds_everything_in_both_formats() {
         let table = server.text("/api/export", &[("q", "* | stats count by level")]).await;
         let mut rows: Vec<&str> = table.lines().collect();
         rows.sort_unstable();
-        let wanted = [r#"{"level":"error","count":30}"#, r#"{"level":"info","count":60}"#, r#"{"level":"warn","count":30}"#];
+        let wanted =
+            [r#"{"level":"error","count":30}"#, r#"{"level":"info","count":60}"#, r#"{"level":"warn","count":30}"#];
         assert_eq!(rows, wanted, "{place:?}");
     }
 }

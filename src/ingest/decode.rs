@@ -255,7 +255,7 @@ fn inflate_some(
     input: &[u8],
     output: &mut Vec<u8>,
 ) -> Result<(usize, usize, bool), DecodeError> {
-    output.reserve(OUTPUT_BYTES);
+    output.reserve(output_room(input.len()));
     let before = (inflate.total_in(), inflate.total_out());
     let status = inflate.decompress_vec(input, output, FlushDecompress::None);
     let status = status.map_err(|error| corrupt("deflate", error))?;
@@ -263,8 +263,11 @@ fn inflate_some(
     Ok((used as usize, given as usize, status == Status::StreamEnd))
 }
 
-/// How much room a step gives to decoders that fill what they are given.
-const OUTPUT_BYTES: usize = 256 << 10;
+/// How much room a step gives to decoders that fill what they are given. Little for small chunks: to
+/// clear it costs more than to decode them.
+fn output_room(input_bytes: usize) -> usize {
+    input_bytes.saturating_mul(8).clamp(4 << 10, 256 << 10)
+}
 
 /// One or several zstd frames.
 struct Zstd {
@@ -282,7 +285,7 @@ impl Zstd {
     }
 
     fn step(&mut self, input: &mut Bytes, output: &mut Vec<u8>, ended: bool) -> Result<bool, DecodeError> {
-        output.resize(OUTPUT_BYTES, 0);
+        output.resize(output_room(input.len()), 0);
         let mut from = InBuffer::around(input);
         let mut to = OutBuffer::around(output.as_mut_slice());
         let result = self.decoder.run(&mut from, &mut to);

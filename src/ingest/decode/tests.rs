@@ -75,7 +75,7 @@ fn log_lines(count: usize) -> Vec<u8> {
 
 #[test]
 fn every_encoding_gives_the_body_back_whatever_the_chunks() {
-    let plain = log_lines(800);
+    let plain = log_lines(200);
     for encoding in ENCODINGS {
         let (name, body) = encoded(encoding, &plain);
         for chunk in [1, 7, 4_096, body.len()] {
@@ -95,7 +95,7 @@ fn every_encoding_gives_the_body_back_whatever_the_chunks() {
 
 #[test]
 fn a_body_that_is_cut_off_anywhere_is_an_error() {
-    let plain = log_lines(50);
+    let plain = log_lines(20);
     for encoding in ENCODINGS.iter().filter(|encoding| **encoding != "identity") {
         let (name, body) = encoded(encoding, &plain);
         let mut complete = Vec::new();

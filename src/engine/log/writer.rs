@@ -216,12 +216,12 @@ impl LogWriter {
         if !self.settings.mutation.is(Mutant::LogHeaderSync) {
             file.sync().await.map_err(Attempt::Refused)?;
         }
-        if !self.settings.mutation.is(Mutant::LogFolderSync) {
-            if let Err(error) = self.host.disk.sync_dir(&self.dir).await {
-                // Asking again would read the page cache and prove nothing.
-                self.stopped = true;
-                return Err(Attempt::Stopped(error));
-            }
+        if !self.settings.mutation.is(Mutant::LogFolderSync)
+            && let Err(error) = self.host.disk.sync_dir(&self.dir).await
+        {
+            // Asking again would read the page cache and prove nothing.
+            self.stopped = true;
+            return Err(Attempt::Stopped(error));
         }
         self.segments.lock().expect("no panic while held").active = Some(ordinal);
         self.current = Some(Current { id, ordinal, file, len: HEADER_BYTES });
@@ -233,10 +233,10 @@ impl LogWriter {
     /// Reserves the segment's room, unless that would take what little a nearly full disk has left.
     async fn reserve_room(&self, file: &Arc<dyn DiskFile>) {
         let plenty = self.settings.reserve_bytes.saturating_add(4 * self.settings.segment_bytes);
-        if self.host.disk.free_bytes(&self.dir).await.is_ok_and(|free| free >= plenty) {
-            if let Err(error) = file.preallocate(self.settings.segment_bytes).await {
-                info!(%error, "could not reserve room for a log segment");
-            }
+        if self.host.disk.free_bytes(&self.dir).await.is_ok_and(|free| free >= plenty)
+            && let Err(error) = file.preallocate(self.settings.segment_bytes).await
+        {
+            info!(%error, "could not reserve room for a log segment");
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn has_lettered_escape(text: &[u8], spelling: Spelling) -> bool {
         Spelling::Json | Spelling::JsonSlash => has_byte(text, |byte| byte < 0x20),
         Spelling::JsonAscii | Spelling::JsonAsciiSlash => !text.is_ascii() || has_byte(text, |byte| byte < 0x20),
         Spelling::JsonHtml => {
-            has_byte(text, |byte| byte < 0x20 || byte >= 0x7f)
+            has_byte(text, |byte| !(0x20..0x7f).contains(&byte))
                 || has_byte(text, |byte| matches!(byte, b'<' | b'>' | b'&'))
         }
     }

@@ -72,7 +72,7 @@ def load(url, path, connections, size):
                 answer = server.post("/api/ingest", piece)
                 acknowledged.append(answer["ingested"])
                 if answer["errors"]:
-                    failures.append(f"{answer['errors']} lines refused: {answer['write_errors'][:3]}")
+                    failures.append(f"{answer['errors']} lines refused: {answer['error_details'][:3]}")
             except (SystemExit, OSError, http.client.HTTPException) as error:
                 failures.append(str(error))
 

@@ -1,6 +1,6 @@
 //! Who asks, and what they may see: the one place where a request gets its principal.
 //!
-//! **Promise.** No handler runs before [`admit`] has let the request in, and what a handler reads goes
+//! **Promise.** No handler runs before [`Door::admit`] has let the request in, and what a handler reads goes
 //! through the [`Access`] that came with the principal. There is no login yet, so everybody is let in
 //! as [`Principal::Anyone`] and may see everything; what protects the server meanwhile is that it
 //! listens on loopback only, answers to its own names only (else a foreign page could rebind its name

@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// Takes no more connections, lets running requests end, and returns once all are gone or
-    /// [`STOP_GRACE_SECS`] have passed.
+    /// `STOP_GRACE_SECS` have passed.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         self.accepting.join().await;

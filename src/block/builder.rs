@@ -202,7 +202,6 @@ const GIVEN_SOURCE: PathId = PathId(u32::MAX);
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Made, Rng, group_of, random_lines, seen};
-    use super::*;
     use crate::event::Spelling;
 
     #[test]

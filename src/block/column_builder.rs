@@ -67,7 +67,7 @@ impl ColumnBuilder {
             return None;
         }
         if !self.plain && !pays(self.texts.len(), self.codes.len()) {
-            self.to_plain();
+            self.make_plain();
         }
         let every_row = self.rows.is_empty() && self.count == rows;
         if !every_row {
@@ -99,11 +99,11 @@ impl ColumnBuilder {
     fn stop_if_it_does_not_pay(&mut self) {
         let values = self.codes.len();
         if values >= TRIAL_VALUES && values.is_power_of_two() && !pays(self.texts.len(), values) {
-            self.to_plain();
+            self.make_plain();
         }
     }
 
-    fn to_plain(&mut self) {
+    fn make_plain(&mut self) {
         let mut plain = Texts::default();
         plain.ends.reserve(self.codes.len());
         for &code in &self.codes {

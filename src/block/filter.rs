@@ -95,7 +95,7 @@ impl FilterReader {
 
     fn may_have(&self, key: u64) -> bool {
         let hash = mix(key.wrapping_add(self.seed));
-        let first = (u128::from(hash) * u128::from(self.segments_len) >> 64) as u32;
+        let first = ((u128::from(hash) * u128::from(self.segments_len)) >> 64) as u32;
         let mask = self.segment_len - 1;
         let second = (first + self.segment_len) ^ ((hash >> 18) as u32 & mask);
         let third = (first + 2 * self.segment_len) ^ (hash as u32 & mask);

@@ -39,6 +39,7 @@ pub struct Merger {
 }
 
 /// What a [`Merger`] does next.
+#[expect(clippy::large_enum_variant, reason = "there is one of them at a time, and it is taken apart at once")]
 pub enum Merged {
     /// It cannot go on without the next group of this run.
     Wants(usize),

@@ -204,6 +204,7 @@ fn parsed_lines_come_out_byte_for_byte() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "samples are files")]
 fn shared_samples_come_out_byte_for_byte() {
     let Ok(shared) = std::env::var("HELIOS_SHARED") else {
         println!("skipped: HELIOS_SHARED is not set");

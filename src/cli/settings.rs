@@ -1,6 +1,6 @@
 //! Every setting of the server, in one table.
 //!
-//! **Promise.** A row of [`settings!`] is all there is to a setting: its flag (`--block-flush-rows`),
+//! **Promise.** A row of `settings!` is all there is to a setting: its flag (`--block-flush-rows`),
 //! its variable (`HELIOS_BLOCK_FLUSH_ROWS`), its key in `helios.toml` (`block_flush_rows`), its default,
 //! what values it takes, its unit, and its line in `docs/settings.md` all come from there. A flag wins over
 //! a variable, a variable over the file, the file over the default. A value that is not valid stops the

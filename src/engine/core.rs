@@ -254,11 +254,11 @@ impl Core {
             free
         };
         for block in free {
-            if let Err(error) = self.host.disk.remove_file(block.path()).await {
-                if error.kind() != io::ErrorKind::NotFound {
-                    // It is no part of any manifest: the next start removes it.
-                    tracing::warn!(%error, block = %block.entry.id, "a discarded block could not be removed");
-                }
+            if let Err(error) = self.host.disk.remove_file(block.path()).await
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                // It is no part of any manifest: the next start removes it.
+                warn!(%error, block = %block.entry.id, "a discarded block could not be removed");
             }
         }
     }

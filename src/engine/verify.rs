@@ -153,8 +153,14 @@ impl Check<'_> {
                 return None;
             }
         };
+        // What is left below the head's floor went in any order, or its removal was undone by a crash.
+        let head = match generations.last() {
+            Some(head) => chain.get(*head).await.ok().flatten().and_then(|link| parse_manifest(&link).ok()),
+            None => None,
+        };
+        let floor = head.map_or(1, |head| head.floor);
         let mut before: Option<(Link, Manifest)> = None;
-        for generation in generations {
+        for generation in generations.into_iter().filter(|generation| *generation >= floor) {
             let file = format!("{name}/{generation:020}.json");
             let manifest = match chain.get(generation).await {
                 Ok(Some(link)) => parse_manifest(&link).map(|manifest| (link, manifest)),
@@ -184,13 +190,10 @@ impl Check<'_> {
             return;
         };
         if next.generation != link.generation + 1 {
-            // Below a floor generations may go in any order.
-            if next.generation > next.floor {
-                self.problem(
-                    file,
-                    format!("the generation before it is missing; the last one seen is {}", link.generation),
-                );
-            }
+            self.problem(
+                file,
+                format!("the generation before it is missing; the last one seen is {}", link.generation),
+            );
             self.report.vouched_from.insert(folder.to_owned(), next.generation);
             return;
         }

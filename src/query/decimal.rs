@@ -216,7 +216,7 @@ impl PartialOrd for Decimal {
     }
 }
 
-/// Prints digits without an exponent while that takes at most [`PLAIN_ZEROS_MAX`] added zeros.
+/// Prints digits without an exponent while that takes at most `PLAIN_ZEROS_MAX` added zeros.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.mantissa.unsigned_abs().to_string();

@@ -280,7 +280,7 @@ impl<W> Job<W> {
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::Missing(missing)) => missing,
             };
-            let unread = self.from_cache(shared, place, missing);
+            let unread = self.take_cached(shared, place, missing);
             if !unread.is_empty() {
                 return Ok(Step::Read(unread));
             }
@@ -288,7 +288,7 @@ impl<W> Job<W> {
     }
 
     /// Takes what the cache has; gives back what has to be read.
-    fn from_cache(&mut self, shared: &QueryShared, place: &Place, missing: Vec<ChunkKey>) -> Vec<ChunkKey> {
+    fn take_cached(&mut self, shared: &QueryShared, place: &Place, missing: Vec<ChunkKey>) -> Vec<ChunkKey> {
         let Place::Stored { block, footer, group } = place else {
             panic!("nothing is missing of a group that is in memory");
         };

@@ -60,7 +60,7 @@ impl Search<'_> {
         let row_by_row = chain_of(&prepared.events, &self.stage_context)?.is_row_by_row();
         let stages: Vec<Stage> = prepared.events.iter().chain([reducing]).cloned().collect();
         let groups = if prepared.events.is_empty() && columns::is_columnar(&reduction) {
-            self.from_columns(source, &reduction).await?
+            self.columnwise(source, &reduction).await?
         } else if row_by_row {
             self.in_any_order(source, &prepared.events, &stages, &reduction).await?
         } else {
@@ -78,7 +78,7 @@ impl Search<'_> {
     }
 
     /// Straight from columns; groups with rows of several values row by row.
-    async fn from_columns(&mut self, source: &Source, reduction: &Arc<Reduction>) -> Result<Groups, QueryError> {
+    async fn columnwise(&mut self, source: &Source, reduction: &Arc<Reduction>) -> Result<Groups, QueryError> {
         let fields =
             reduction.by.iter().chain(reduction.aggregates.iter().filter_map(|measure| measure.field.as_ref()));
         let projection = Arc::new(Projection::new(fields.cloned().collect()));

@@ -123,10 +123,10 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(),
         return if fitting.count() == 1 { Ok(()) } else { Err(format!("{at}: {value} fits not exactly one option")) };
     }
     fits_type(schema, value, at)?;
-    if let Some(words) = schema.get("enum") {
-        if !words.as_array().unwrap().contains(value) {
-            return Err(format!("{at}: {value} is none of {words}"));
-        }
+    if let Some(words) = schema.get("enum")
+        && !words.as_array().unwrap().contains(value)
+    {
+        return Err(format!("{at}: {value} is none of {words}"));
     }
     if schema["format"] == "date-time" && !value.is_null() {
         value.as_str().unwrap().parse::<jiff::Timestamp>().map_err(|error| format!("{at}: {error}"))?;

@@ -272,7 +272,7 @@ async fn read_until(client: &Client, body: &mut hyper::body::Incoming, end: &str
     let mut text = String::new();
     while !text.contains(end) {
         let piece = client.next(body).await.unwrap().expect("the stream goes on");
-        text.push_str(&String::from_utf8(piece.to_vec()).unwrap());
+        text.push_str(std::str::from_utf8(&piece).unwrap());
     }
     text
 }

@@ -3,6 +3,8 @@
 
 // Tests stand outside the server: they look at its files and start it as a process.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+// All of this is test code, helpers too.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod cli;
 mod demo;

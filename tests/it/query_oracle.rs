@@ -183,6 +183,10 @@ fn check_queries(place: Place, seed: u64, events: usize, queries: usize) {
             }
             let wanted = oracle::answer(&events, &tree, &request);
             let got = ask(&context, &snapshot, &query, &request).await;
+            if got.warnings.iter().any(|warning| warning.contains("128 bits")) {
+                // The oracle's numbers have no end: what is said to be inexact may also sort otherwise.
+                continue;
+            }
             let what = format!("{place:?} seed {seed} query {number} `{query}` {:?}", (request.start, request.end));
             check_answer(&what, &got, &wanted);
         }

@@ -87,7 +87,7 @@ const LIMITS: Limits = Limits {
     file_lines_max: 800,
     function_lines_max: 70,
     long_files: &[],
-    long_functions: &[("examples/block_size.rs::main", 118)],
+    long_functions: &[("examples/block_size.rs::main", 121)],
 };
 
 /// The `allow`s of the ban list in `clippy.toml`, by file. Outside `host` and the code that only ever runs on
@@ -97,6 +97,7 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("examples/block_size.rs", 1),
     ("examples/parse_speed.rs", 1),
     ("sim/src/powercut/campaign.rs", 1),
+    ("src/block/tests.rs", 1),
     ("src/cli/block.rs", 1),
     ("src/cli/client.rs", 1),
     ("src/cli/demo.rs", 1),
@@ -110,7 +111,6 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("src/host/real/net.rs", 1),
     ("src/host/real/pool.rs", 1),
     ("src/host/real/tasks.rs", 1),
-    ("src/host/select.rs", 1),
     ("src/ingest/fuzz.rs", 1),
     ("tests/it/main.rs", 1),
 ];

@@ -50,7 +50,7 @@ test("a timechart is drawn above its table", async ({ world, page }) => {
   await world.ingest(each(300, (i) => ({ level: i % 5 === 0 ? "error" : "info", message: "m" })));
   await world.open({ start: "-10m", q: "* | timechart span=1m count by level" });
   await expect(page.getByTestId("chart").locator("canvas")).toBeVisible();
-  await expect(page.getByTestId("table").getByRole("columnheader")).toContainText(["time", "error", "info"]);
+  await expect(page.getByTestId("table").getByRole("columnheader")).toContainText(["time", /info|error/, /info|error/]);
 });
 
 test("an empty result says how many events there are and which term empties it", async ({ world, page }) => {

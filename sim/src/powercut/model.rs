@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn each_way_to_be_wrong_is_told() {
         let acknowledged = found("acknowledged", 1);
-        check_judgement(&[acknowledged.clone()], Ok(()));
+        check_judgement(std::slice::from_ref(&acknowledged), Ok(()));
         check_judgement(&[acknowledged.clone(), found("unknown", 2)], Ok(()));
         check_judgement(&[], Err("acknowledged and lost"));
         check_judgement(&[acknowledged.clone(), acknowledged.clone()], Err("found twice"));

@@ -2,9 +2,12 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `HELIOS_SIM_RUNS` | runs at least, of the campaigns; the default is what `cargo test` has time for |
+//! | `HELIOS_SIM_RUNS` | runs at least with a power cut at every call, and a tenth of that in each other campaign; the default is what `cargo test` has time for |
 //! | `HELIOS_SIM_SEED` | the first seed; with `HELIOS_SIM_CALL` the only one, with a line per disk call |
 //! | `HELIOS_SIM_CALL` | replays the run of that seed in which this disk call is hit |
+
+// All of this is test code, helpers too.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod faults;
 mod mutants;
@@ -28,7 +31,8 @@ fn check(test: &str, trouble: Trouble, runs_min: usize, calls_per_seed: Option<u
         replay(trouble, first_seed, call);
         return Tally::default();
     }
-    let runs_min = variable("HELIOS_SIM_RUNS").unwrap_or(runs_min);
+    let asked = variable("HELIOS_SIM_RUNS").map(|runs: usize| if calls_per_seed.is_some() { runs / 10 } else { runs });
+    let runs_min = asked.unwrap_or(runs_min);
     let plan = Campaign { first_seed, runs_min, calls_per_seed, trouble, threads: THREADS, settings: drawn_settings };
     let tally = campaign::<EngineSubject>(&plan);
     println!(

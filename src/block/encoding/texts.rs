@@ -8,10 +8,13 @@ use crate::block::{BlockError, Texts};
 /// Adds texts. Their count is known to the reader from elsewhere. Many texts are put next to those
 /// that begin like them.
 pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Texts) {
-    let Some(clusters) = clusters::clusters_of(texts) else { return put_in_order(out, texts) };
+    let Some(clusters) = clusters::clusters_of(texts) else {
+        let order: Vec<u32> = (0..texts.len() as u32).collect();
+        return put_in_order(out, texts, &order);
+    };
     out.head.push(CLUSTERED);
     ints::put_codes(out, &clusters);
-    put_in_order(out, &clusters::permuted(texts, &clusters::order_of(&clusters)));
+    put_in_order(out, texts, &clusters::order_of(&clusters));
 }
 
 /// Reads `count` texts; with `utf8`, all of them must be.
@@ -27,51 +30,36 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize, utf8: bool) -
 
 /// Where one byte occurs in no text, it ends each of them: zstd then finds text and end together,
 /// which takes less than lengths of their own.
-fn put_in_order(out: &mut ChunkOut<'_>, texts: &Texts) {
+fn put_in_order(out: &mut ChunkOut<'_>, texts: &Texts, order: &[u32]) {
     let end = END_BYTES.into_iter().find(|&byte| memchr::memchr(byte, &texts.bytes).is_none());
     match end {
-        Some(end) => {
-            out.head.push(ENDED);
-            out.head.push(end);
-        }
+        Some(end) => out.head.extend([ENDED, end]),
         None => {
             out.head.push(MEASURED);
-            let lengths: Vec<u64> = (0..texts.len()).map(|i| texts.range(i).len() as u64).collect();
+            let lengths: Vec<u64> = order.iter().map(|&i| texts.range(i as usize).len() as u64).collect();
             ints::put(out, &lengths);
         }
     }
-    let frames = frames_of(texts);
-    put_varint(&mut out.head, frames.len() as u64);
-    let mut ended = Vec::new();
-    for (first, behind) in frames {
-        put_varint(&mut out.head, (behind - first) as u64);
-        let bytes = &texts.bytes[texts.range(first).start..texts.range(behind - 1).end];
-        let Some(end) = end else {
-            out.stream(bytes, Pack::Text);
-            continue;
-        };
-        ended.clear();
-        ended.reserve(bytes.len() + behind - first);
-        for i in first..behind {
-            ended.extend_from_slice(texts.get(i));
-            ended.push(end);
-        }
-        out.stream(&ended, Pack::Text);
-    }
-}
-
-/// Ranges of texts, each of about [`FRAME_BYTES`].
-fn frames_of(texts: &Texts) -> Vec<(usize, usize)> {
     let mut frames = Vec::new();
-    let mut first = 0;
-    let mut start = 0;
-    for (i, &end) in texts.ends.iter().enumerate() {
-        if end as usize - start >= FRAME_BYTES || i + 1 == texts.len() {
-            frames.push((first, i + 1));
-            (first, start) = (i + 1, end as usize);
+    let (mut start, mut len) = (0, 0);
+    for (at, &i) in order.iter().enumerate() {
+        len += texts.range(i as usize).len();
+        if len >= FRAME_BYTES || at + 1 == order.len() {
+            frames.push(&order[start..=at]);
+            (start, len) = (at + 1, 0);
         }
     }
-    frames
+    put_varint(&mut out.head, frames.len() as u64);
+    let mut frame = Vec::with_capacity(texts.bytes.len().min(2 * FRAME_BYTES));
+    for order in frames {
+        frame.clear();
+        for &i in order {
+            frame.extend_from_slice(texts.get(i as usize));
+            frame.extend(end);
+        }
+        put_varint(&mut out.head, order.len() as u64);
+        out.stream(&frame, Pack::Text);
+    }
 }
 
 fn get_in_order(chunk: &mut ChunkIn<'_>, count: usize, utf8: bool) -> Result<Texts, BlockError> {

@@ -100,10 +100,10 @@ pub(crate) fn scan(segment: &Bytes, id: SegmentId, end: Option<u64>) -> SegmentS
 fn next_frame(segment: &Bytes, id: SegmentId, offset: u64, limit: u64) -> Option<(u64, Frame)> {
     let mut at = offset;
     while at < limit {
-        if let Some(frame) = decode_frame(segment, id, at) {
-            if frame.next <= limit.next_multiple_of(FRAME_ALIGN_BYTES) {
-                return Some((at, frame));
-            }
+        if let Some(frame) = decode_frame(segment, id, at)
+            && frame.next <= limit.next_multiple_of(FRAME_ALIGN_BYTES)
+        {
+            return Some((at, frame));
         }
         at += FRAME_ALIGN_BYTES;
     }

@@ -208,35 +208,44 @@ impl LogWriter {
         self.next_number += 1;
         let path = self.dir.join(id.to_string());
         let file = self.host.disk.create_new(&path).await.map_err(Attempt::Refused)?;
-        // Known from here on, so that it is removed one day even if it is given up.
-        let ordinal = self.segments.lock().expect("no panic while held").add(id, HEADER_BYTES);
+        let ordinal = self.register(id);
         self.reserve_room(&file).await;
         let header = Header { id, prior: self.prior }.encode();
         file.append(Bytes::from(header)).await.map_err(Attempt::Refused)?;
         if !self.settings.mutation.is(Mutant::LogHeaderSync) {
             file.sync().await.map_err(Attempt::Refused)?;
         }
-        if !self.settings.mutation.is(Mutant::LogFolderSync) {
-            if let Err(error) = self.host.disk.sync_dir(&self.dir).await {
-                // Asking again would read the page cache and prove nothing.
-                self.stopped = true;
-                return Err(Attempt::Stopped(error));
-            }
+        if !self.settings.mutation.is(Mutant::LogFolderSync)
+            && let Err(error) = self.host.disk.sync_dir(&self.dir).await
+        {
+            // Asking again would read the page cache and prove nothing.
+            self.stopped = true;
+            return Err(Attempt::Stopped(error));
         }
-        self.segments.lock().expect("no panic while held").active = Some(ordinal);
         self.current = Some(Current { id, ordinal, file, len: HEADER_BYTES });
         Ok(())
     }
 }
 
 impl LogWriter {
+    /// Makes the segment known, so that it is removed one day even if it is given up.
+    ///
+    /// ORDER: in the same moment it becomes the one that is written to. A flush that ends while the header
+    /// is on its way would otherwise find every head empty and remove it.
+    fn register(&self, id: SegmentId) -> u64 {
+        let mut segments = self.segments.lock().expect("no panic while held");
+        let ordinal = segments.add(id, HEADER_BYTES);
+        segments.active = Some(ordinal);
+        ordinal
+    }
+
     /// Reserves the segment's room, unless that would take what little a nearly full disk has left.
     async fn reserve_room(&self, file: &Arc<dyn DiskFile>) {
         let plenty = self.settings.reserve_bytes.saturating_add(4 * self.settings.segment_bytes);
-        if self.host.disk.free_bytes(&self.dir).await.is_ok_and(|free| free >= plenty) {
-            if let Err(error) = file.preallocate(self.settings.segment_bytes).await {
-                info!(%error, "could not reserve room for a log segment");
-            }
+        if self.host.disk.free_bytes(&self.dir).await.is_ok_and(|free| free >= plenty)
+            && let Err(error) = file.preallocate(self.settings.segment_bytes).await
+        {
+            info!(%error, "could not reserve room for a log segment");
         }
     }
 }

@@ -340,7 +340,7 @@ impl Sum {
             remarks.overflow |= self.exact.is_none();
             return self.exact.map(Number::Exact);
         };
-        kept.sort_by(|(a, _), (b, _)| a.cmp(b));
+        kept.sort_by_key(|(place, _)| *place);
         let exact = kept.iter().try_fold(Decimal::ZERO, |sum, (_, number)| match number {
             Number::Exact(number) => sum.checked_add(*number),
             Number::Float(_) => None,
@@ -427,7 +427,7 @@ impl Moments {
     fn variance_of_kept(&mut self) -> Option<f64> {
         let count = self.sum.count as f64;
         let kept = self.sum.kept.as_mut()?;
-        kept.sort_by(|(a, _), (b, _)| a.cmp(b));
+        kept.sort_by_key(|(place, _)| *place);
         let mean = kept.iter().map(|(_, number)| number.to_f64()).sum::<f64>() / count;
         let spread: f64 = kept.iter().map(|(_, number)| (number.to_f64() - mean).powi(2)).sum();
         Some(spread / (count - 1.0))

@@ -54,11 +54,6 @@ impl Measure {
         Self { function, field, condition: condition.map(|condition| Program::new(&condition, now)), name }
     }
 
-    /// The measure of `top` and `rare`.
-    pub(crate) fn count() -> Self {
-        Self { function: Function::Count, field: None, condition: None, name: "count".into() }
-    }
-
     /// Adds one row.
     fn add(&self, accumulator: &mut Accumulator, row: &dyn Row, at: At) {
         if self.condition.as_ref().is_some_and(|condition| !condition.holds(row)) {
@@ -156,7 +151,9 @@ impl Groups {
             let values = if values.is_empty() { vec![None] } else { values.into_iter().map(Some).collect() };
             combinations = combinations
                 .into_iter()
-                .flat_map(|front| values.iter().map(move |value| [front.as_slice(), &[value.clone()]].concat()))
+                .flat_map(|front| {
+                    values.iter().map(move |value| [front.as_slice(), std::slice::from_ref(value)].concat())
+                })
                 .collect();
         }
         self.several |= combinations.len() > 1;
@@ -297,7 +294,7 @@ impl Groups {
         let mut rows = match &reduction.kind {
             Kind::Stats => self.stats(&mut remarks),
             Kind::Timechart(buckets) => self.timechart(buckets, &mut remarks)?,
-            Kind::Top { count, rare } => self.top(*count, *rare, &mut remarks),
+            Kind::Top { count, rare } => self.top(*count, *rare),
         };
         rows.overflow = remarks.overflow;
         rows.warnings.extend(warnings_of(remarks));
@@ -345,28 +342,25 @@ impl Groups {
         Rows { columns: reduction.by.iter().cloned().chain(names).collect(), rows, ..Rows::default() }
     }
 
-    fn top(&mut self, count: u32, rare: bool, remarks: &mut Remarks) -> Rows {
-        let mut rows: Vec<(Value, Decimal)> = Vec::new();
-        for group in 0..self.accumulators.len() as u32 {
-            let value = self.values_of(group).1.remove(0);
-            let Some(Value::Number(count)) = self.finished(group, None, remarks).pop() else { continue };
-            rows.push((value, count));
-        }
-        let order = |a: &(Value, Decimal), b: &(Value, Decimal)| {
-            let by_count = if rare { a.1.cmp(&b.1) } else { b.1.cmp(&a.1) };
-            by_count.then_with(|| order_of_values(&a.0, &b.0))
-        };
+    fn top(&self, count: u32, rare: bool) -> Rows {
+        let mut ranked: Vec<(u64, u32)> = self.events.iter().copied().zip(0..).collect();
+        let by_count = |a: &u64, b: &u64| if rare { a.cmp(b) } else { b.cmp(a) };
         let wanted = count as usize;
-        if wanted < rows.len() {
-            rows.select_nth_unstable_by(wanted, order);
-            rows.truncate(wanted);
+        if wanted < ranked.len() {
+            // Counts alone leave few: of most values nothing but the count is ever looked at.
+            let (_, &mut (last, _), _) = ranked.select_nth_unstable_by(wanted, |a, b| by_count(&a.0, &b.0));
+            ranked.retain(|(events, _)| by_count(events, &last).is_le());
         }
-        rows.sort_by(order);
+        let mut rows: Vec<(u64, Value)> =
+            ranked.into_iter().map(|(events, group)| (events, self.values_of(group).1.remove(0))).collect();
+        rows.sort_by(|a, b| by_count(&a.0, &b.0).then_with(|| order_of_values(&a.1, &b.1)));
+        rows.truncate(wanted);
         let (hundred, total) = (Decimal::from(100u64), Decimal::from(self.arrived));
-        let rows = rows.into_iter().map(|(value, count)| {
-            let percent = count.checked_mul(hundred).and_then(|scaled| scaled.checked_div(total));
+        let rows = rows.into_iter().map(|(events, value)| {
+            let events = Decimal::from(events);
+            let percent = events.checked_mul(hundred).and_then(|scaled| scaled.checked_div(total));
             let percent = percent.map(|percent| percent.rounded(4, Rounding::Nearest));
-            vec![value, Value::Number(count), percent.map_or(Value::Null, Value::Number)]
+            vec![value, Value::Number(events), percent.map_or(Value::Null, Value::Number)]
         });
         let columns = vec![self.reduction.by[0].clone(), FieldName::new("count"), FieldName::new("percent")];
         Rows { columns, rows: rows.collect(), ..Rows::default() }

@@ -54,7 +54,7 @@ impl Bitmap {
         assert!(range.end <= self.len, "a number beyond the set");
         let mut at = range.start;
         while at < range.end {
-            if at % 64 == 0 && range.end - at >= 64 {
+            if at.is_multiple_of(64) && range.end - at >= 64 {
                 self.words[(at / 64) as usize] = u64::MAX;
                 at += 64;
             } else {
@@ -130,7 +130,7 @@ impl Bitmap {
     }
 
     fn trim(&mut self) {
-        if self.len % 64 != 0
+        if !self.len.is_multiple_of(64)
             && let Some(last) = self.words.last_mut()
         {
             *last &= (1 << (self.len % 64)) - 1;

@@ -2,7 +2,7 @@
 
 use super::bitmap::Bitmap;
 use super::filter::{Filter, Leaf, Node};
-use super::raw::{Verdict, asks_for_escapes, has_lettered_escape, verdict};
+use super::raw::{Verdict, asks_for_escapes, has_byte, has_lettered_escape, verdict};
 use super::text::TextTest;
 use super::value_test::{ValueTest, may_hold_all, render};
 use super::view::{Missing, View};
@@ -343,8 +343,7 @@ impl Evaluator<'_> {
             };
             let Values::Texts(texts) = &column.values else { continue };
             let escaped = |text: &[u8]| {
-                has_lettered_escape(text, spelling)
-                    || all && text.iter().any(|byte| matches!(byte, b'"' | b'\\' | b'/'))
+                has_lettered_escape(text, spelling) || all && has_byte(text, |byte| matches!(byte, b'"' | b'\\' | b'/'))
             };
             if escaped(&texts.bytes) {
                 let entries = Bitmap::from_fn(texts.len() as u32, |entry| escaped(texts.get(entry as usize)));

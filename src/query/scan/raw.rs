@@ -45,16 +45,25 @@ pub(crate) fn verdict(test: &TextTest, table: &ShapeTable, shape: &Shape) -> Ver
 /// Whether the raw form of a value may have letters and digits that its text has not: only escapes
 /// that are written with some do that. `\"` and `\\` are no more than punctuation around the text.
 pub(crate) fn has_lettered_escape(text: &[u8], spelling: Spelling) -> bool {
-    let ascii = matches!(spelling, Spelling::JsonAscii | Spelling::JsonAsciiSlash);
-    let html = spelling == Spelling::JsonHtml;
-    spelling != Spelling::Bare
-        && text.iter().any(|&byte| match byte {
-            0..0x20 => true,
-            b'<' | b'>' | b'&' | 0x7f => html,
-            0x80.. => ascii || html,
-            _ => false,
-        })
+    match spelling {
+        Spelling::Bare => false,
+        Spelling::Json | Spelling::JsonSlash => has_byte(text, |byte| byte < 0x20),
+        Spelling::JsonAscii | Spelling::JsonAsciiSlash => !text.is_ascii() || has_byte(text, |byte| byte < 0x20),
+        Spelling::JsonHtml => {
+            has_byte(text, |byte| !(0x20..0x7f).contains(&byte))
+                || has_byte(text, |byte| matches!(byte, b'<' | b'>' | b'&'))
+        }
+    }
 }
+
+/// Whether some byte fits. Looks at whole runs before it branches, so that the compiler can look at
+/// many bytes at once: this is asked of every text of a column.
+pub(crate) fn has_byte(text: &[u8], fits: impl Fn(u8) -> bool) -> bool {
+    text.chunks(RUN_BYTES).any(|run| run.iter().fold(false, |found, &byte| found | fits(byte)))
+}
+
+/// Bytes that are looked at between two branches.
+const RUN_BYTES: usize = 1024;
 
 /// Whether a part holds what only escapes bring into a value's raw form besides letters and digits.
 pub(crate) fn asks_for_escapes(test: &TextTest) -> bool {

@@ -199,18 +199,19 @@ fn words_follow(text: &str, mut at: usize, words: &[String]) -> bool {
 
 /// Where the next word at or behind byte `at`, a border, begins and ends.
 fn word_from(text: &str, at: usize) -> Option<(usize, usize)> {
-    let start = at + find_char(&text[at..], is_word_char)?;
-    let end = find_char(&text[start..], |c| !is_word_char(c)).map_or(text.len(), |length| start + length);
+    let start = at + find_char(&text[at..], true)?;
+    let end = find_char(&text[start..], false).map_or(text.len(), |length| start + length);
     Some((start, end))
 }
 
-/// `str::find`, with a short way for ASCII.
-fn find_char(text: &str, test: impl Fn(char) -> bool) -> Option<usize> {
-    let ascii = text.bytes().position(|byte| !byte.is_ascii() || test(char::from(byte)))?;
-    if text.as_bytes()[ascii].is_ascii() {
-        return Some(ascii);
+/// Where the first word character is, or the first other one; with a short way for ASCII.
+fn find_char(text: &str, of_word: bool) -> Option<usize> {
+    let is_word_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let first = text.bytes().position(|byte| !byte.is_ascii() || is_word_byte(byte) == of_word)?;
+    if text.as_bytes()[first].is_ascii() {
+        return Some(first);
     }
-    text[ascii..].find(test).map(|more| ascii + more)
+    text[first..].find(|c| is_word_char(c) == of_word).map(|more| first + more)
 }
 
 /// Whether `text`, folded, is `folded`.

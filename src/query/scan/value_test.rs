@@ -261,10 +261,7 @@ fn range_of_numbers(low: &Limit, high: &Limit, values: &[i64], scale: u8) -> Opt
         None => i64::MIN,
         Some((bound, inclusive)) => first_above(bound, scale, inclusive),
     };
-    let end = match high {
-        None => None,
-        Some((bound, inclusive)) => Some(first_above(bound, scale, !inclusive)),
-    };
+    let end = high.map(|(bound, inclusive)| first_above(bound, scale, !inclusive));
     // A first value beyond all of `i64` is said as its largest, which no scaled column holds together
     // with a larger one; the exact comparison settles that value.
     let fits_exactly = |value: i64| {
@@ -305,7 +302,7 @@ fn scaled(number: Decimal, scale: u8) -> Option<(i128, bool)> {
 
 fn read_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let nibble = |digit: u8| char::from(digit).to_digit(16).map(|value| value as u8);

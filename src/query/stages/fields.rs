@@ -111,7 +111,8 @@ struct Run {
 impl Selector {
     fn means(&self, table: bool, name: &FieldName) -> bool {
         match self {
-            Self::Name(own) => same_name(table, own, name),
+            Self::Name(own) if table => same_name(true, own, name),
+            Self::Name(own) => own.folded() == name.folded(),
             Self::Pattern(pattern) => pattern.fits(&fold(if table { name.typed() } else { name.folded() })),
         }
     }

@@ -10,7 +10,7 @@ use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
 use crate::query::language::print::{Name};
-use crate::query::aggregate::reduce::{Kind, Measure, Reduction};
+use crate::query::aggregate::reduce::{Kind, Reduction};
 use crate::query::error::QueryError;
 use crate::query::pipeline::{StageContext, StageRun, Step};
 use super::StageSyntax;
@@ -54,7 +54,8 @@ impl StageRun for Top {
     fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
         Ok(Step::Reduce(Box::new(Reduction {
             kind: Kind::Top { count: self.count, rare: false },
-            aggregates: vec![Measure::count()],
+            // The groups count their events themselves.
+            aggregates: Vec::new(),
             by: vec![self.field.clone()],
             range: context.range,
             now: context.now,

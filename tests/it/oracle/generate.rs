@@ -96,10 +96,15 @@ const NUMBERS: &[&str] = &[
     "1500",
     "9007199254740993",
     "9007199254740992",
-    "12345678901234567890123456789012345678",
-    "123456789012345678901234567890123456789",
     "1e30",
     "3.25",
+];
+/// At the limit of what is a number and beyond it. Only a field of its own has them: what they add up to
+/// is not exact.
+const BIG: &[&str] = &[
+    "12345678901234567890123456789012345678",
+    "12345678901234567890123456789012345679",
+    "123456789012345678901234567890123456789",
 ];
 const TAGS: &[&str] = &["red", "Red", "blue", "green", "500", ""];
 const DATES: &[&str] =
@@ -222,6 +227,7 @@ fn body_field(rng: &mut Rng, line: &mut Line) {
             line.fields.push(("http.path".to_owned(), vec![path.to_owned()]));
             line.fields.push(("http.ok".to_owned(), vec!["true".to_owned()]));
         }
+        11 if rng.one_in(3) => line.bare("big", rng.pick(BIG)),
         11 => {
             let tags: Vec<String> = (0..rng.below(4)).map(|_| rng.pick(TAGS).to_owned()).collect();
             let values: Vec<String> = tags.iter().map(|tag| line.quoted(tag)).collect();
@@ -249,9 +255,10 @@ const FIELDS: &[&str] = &[
     "date",
     "msg",
     "absent",
+    "big",
 ];
 const MEMBERS: &[&str] = &["message", "raw", "source", "index", "env"];
-const NUMERIC: &[&str] = &["status", "latency_ms", "tags"];
+const NUMERIC: &[&str] = &["status", "latency_ms", "tags", "latency_ms", "status", "level", "absent"];
 
 /// A query as text: a filter and up to three stages.
 pub(crate) fn query(rng: &mut Rng) -> String {
@@ -360,7 +367,7 @@ fn field_test(rng: &mut Rng) -> String {
 
 fn test(rng: &mut Rng, depth: usize) -> String {
     let text = |rng: &mut Rng| {
-        let words: &[&[&str]] = &[LEVELS, SERVICES, PATHS, ADDRESSES, NUMBERS, TAGS, DATES, MESSAGES, INDEXES];
+        let words: &[&[&str]] = &[LEVELS, SERVICES, PATHS, ADDRESSES, NUMBERS, BIG, TAGS, DATES, MESSAGES, INDEXES];
         let words = words[rng.below(words.len())];
         let text = rng.pick(words);
         format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -453,7 +460,7 @@ fn joined(aggregates: &[(String, String)]) -> String {
 fn aggregates(rng: &mut Rng, columns: Option<&[String]>) -> Vec<(String, String)> {
     let field = |rng: &mut Rng, numeric: bool| match columns {
         Some(columns) => format!("`{}`", columns[rng.below(columns.len())]),
-        None if numeric && !rng.one_in(6) => rng.pick(NUMERIC).to_owned(),
+        None if numeric => rng.pick(NUMERIC).to_owned(),
         None => rng.pick(FIELDS).to_owned(),
     };
     let mut made = Vec::new();

@@ -307,8 +307,10 @@ fn sort_rows(rows: &mut [Row], sort: &Sort) {
 fn choose_fields(rows: &mut [Row], columns: &mut Option<Vec<String>>, stage: &Fields) {
     let Some(columns) = columns else {
         for row in rows {
-            let keys: Vec<Selector> =
-                stage.names.iter().map(|name| selector(name, |name| name.folded().to_owned())).collect();
+            // Rule 1: a reserved name is a member of the hit, and those stay.
+            let body = |name: &&FieldSelector| !matches!(name, FieldSelector::Name(name) if name.member().is_some());
+            let keys = stage.names.iter().filter(body).map(|name| selector(name, |name| name.folded().to_owned()));
+            let keys: Vec<Selector> = keys.collect();
             row.fields.retain(|(name, _)| keys.iter().any(|key| key(name)) != stage.remove);
         }
         return;

@@ -166,7 +166,7 @@ fn raw_lines(view: &View, keys: &[(RowKey, u32)], budget: &Budget) -> Result<Vec
     order.sort_unstable_by_key(|&index| keys[index].1);
     let mut lines = vec![Vec::new(); keys.len()];
     for index in order {
-        cursor.write(keys[index].1, &mut lines[index]);
+        cursor.try_write(keys[index].1, &mut lines[index])?;
         budget.take(hit_bytes(&lines[index]), "events")?;
     }
     Ok(lines)

@@ -278,6 +278,10 @@ impl<W> Job<W> {
                 Ok(answer) => return Ok(Step::Done(answer)),
                 Err(Stop::Cancelled) => return Err(QueryError::Cancelled),
                 Err(Stop::Failed(error)) => return Err(error),
+                Err(Stop::Damaged(error)) => match place {
+                    Place::Stored { block, .. } => return Err(corrupt(block, &error)),
+                    Place::Memory(_) => panic!("rows that this process read itself are whole: {error}"),
+                },
                 Err(Stop::Missing(missing)) => missing,
             };
             let unread = self.take_cached(shared, place, missing);

@@ -7,7 +7,7 @@ use super::text::TextTest;
 use super::value_test::{ValueTest, may_hold_all, render};
 use super::view::{Missing, View};
 use crate::block::column::Column;
-use crate::block::{RawCursor, Shape, ShapePart, Values};
+use crate::block::{BlockError, RawCursor, Shape, ShapePart, Values};
 use crate::event::{EventId, PathId, Spelling};
 use crate::query::error::QueryError;
 use crate::query::language::Member;
@@ -21,8 +21,16 @@ pub(crate) enum Stop {
     Missing(Missing),
     /// Somebody cancelled the query.
     Cancelled,
+    /// Parts of the group do not belong together, though each has its checksum.
+    Damaged(BlockError),
     /// It went wrong for good.
     Failed(QueryError),
+}
+
+impl From<BlockError> for Stop {
+    fn from(error: BlockError) -> Self {
+        Self::Damaged(error)
+    }
 }
 
 impl From<QueryError> for Stop {
@@ -380,7 +388,7 @@ impl Evaluator<'_> {
                 return Err(Stop::Cancelled);
             }
             line.clear();
-            cursor.write(row, &mut line);
+            cursor.try_write(row, &mut line)?;
             if fits(&String::from_utf8_lossy(&line)) {
                 fitting.insert(row);
             }

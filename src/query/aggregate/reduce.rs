@@ -198,7 +198,12 @@ impl Groups {
                 }
             }
         }
-        let group = self.keys.intern(&key);
+        self.group_of_key(&key)
+    }
+
+    /// The number of a group by the bytes that name it in every part of this reduction.
+    fn group_of_key(&mut self, key: &[u8]) -> Result<u32, QueryError> {
+        let group = self.keys.intern(key);
         if group as usize == self.accumulators.len() {
             let bytes = key.len() + GROUP_BYTES + self.reduction.aggregates.len() * size_of::<Accumulator>();
             self.budget.take(bytes, "groups")?;
@@ -255,10 +260,9 @@ impl Groups {
         self.arrived += other.arrived;
         self.several |= other.several;
         for (number, accumulators) in std::mem::take(&mut other.accumulators).into_iter().enumerate() {
-            let (bucket, by) = split_key(other.keys.get(number as u32));
             let before = self.accumulators.len();
-            let group = self.group(bucket, &by)?;
-            if group as usize == before {
+            let group = self.group_of_key(other.keys.get(number as u32))?;
+            if group as usize == before && !other.typed.is_empty() {
                 let typed = other.typed.iter().filter(|(owner, ..)| *owner == number as u32);
                 self.typed.extend(typed.map(|(_, place, value)| (group, *place, value.clone())));
             }
@@ -273,7 +277,11 @@ impl Groups {
     /// Brings the budget up to what the accumulators hold.
     pub(crate) fn settle(&mut self) -> Result<(), QueryError> {
         let own = self.reduction.aggregates.len() * size_of::<Accumulator>() + GROUP_BYTES;
-        let held: usize = self.accumulators.iter().flatten().map(Accumulator::memory_bytes).sum();
+        // Without aggregates, as in `top`, there may be a million groups and nothing in them to look at.
+        let held: usize = match self.reduction.aggregates.is_empty() {
+            true => 0,
+            false => self.accumulators.iter().flatten().map(Accumulator::memory_bytes).sum(),
+        };
         let total = held + self.keys.memory_bytes() + self.accumulators.len() * own;
         if total > self.taken {
             self.budget.take(total - self.taken, "groups")?;

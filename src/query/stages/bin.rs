@@ -6,17 +6,17 @@
 
 use std::fmt;
 
-use crate::query::language::{FieldName, Span};
-use crate::query::value::Decimal;
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
-use crate::query::language::print::{Name};
-use crate::query::language::arguments::read_span;
+use super::StageSyntax;
 use crate::query::error::QueryError;
+use crate::query::language::ParseError;
+use crate::query::language::arguments::read_span;
+use crate::query::language::parser::Parser;
+use crate::query::language::print::Name;
+use crate::query::language::{FieldName, Span};
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::{Record, same_name};
+use crate::query::value::Decimal;
 use crate::query::value::{Number, Value};
-use super::StageSyntax;
 
 /// `bin <field> span=<width> [as <name>]`: numbers or times rounded down to buckets.
 #[derive(Clone, Debug, PartialEq)]

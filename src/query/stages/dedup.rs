@@ -5,16 +5,16 @@
 
 use std::fmt;
 
+use super::StageSyntax;
+use crate::query::aggregate::texts::TextSet;
+use crate::query::error::QueryError;
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
-use crate::query::language::print::{Names};
-use crate::query::aggregate::texts::TextSet;
-use crate::query::error::QueryError;
+use crate::query::language::print::Names;
 use crate::query::memory::Budget;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::Record;
-use super::StageSyntax;
 
 /// `dedup [<count>] <field>, …`: the first rows of each combination of values.
 #[derive(Clone, Debug, PartialEq)]

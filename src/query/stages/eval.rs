@@ -4,16 +4,16 @@
 
 use std::fmt;
 
-use crate::query::language::{FieldName, ScalarExpr};
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
-use crate::query::language::print::{Name};
+use super::StageSyntax;
 use crate::query::error::QueryError;
+use crate::query::language::ParseError;
 use crate::query::language::Program;
+use crate::query::language::parser::Parser;
+use crate::query::language::print::Name;
+use crate::query::language::{FieldName, ScalarExpr};
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::{Record, same_name};
 use crate::query::value::Value;
-use super::StageSyntax;
 
 /// `eval <field> = <expression>, …`: computed fields.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,16 +6,16 @@
 
 use std::fmt;
 
-use crate::query::language::{FieldName, Pattern};
+use super::StageSyntax;
+use crate::query::error::QueryError;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
-use crate::query::language::print::{list, print_pattern, Name};
-use crate::query::error::QueryError;
+use crate::query::language::print::{Name, list, print_pattern};
+use crate::query::language::{FieldName, Pattern};
 use crate::query::matching::Matcher;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::{Record, same_name};
 use crate::query::value::fold;
-use super::StageSyntax;
 
 /// `fields [-] <name or pattern>, …`: which fields stay.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,8 +111,7 @@ struct Run {
 impl Selector {
     fn means(&self, table: bool, name: &FieldName) -> bool {
         match self {
-            Self::Name(own) if table => same_name(true, own, name),
-            Self::Name(own) => own.folded() == name.folded(),
+            Self::Name(own) => same_name(table, own, name),
             Self::Pattern(pattern) => pattern.fits(&fold(if table { name.typed() } else { name.folded() })),
         }
     }

@@ -4,15 +4,15 @@
 
 use std::fmt;
 
+use super::StageSyntax;
+use crate::query::error::QueryError;
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
-use crate::query::language::print::{print_quoted, Names};
-use crate::query::error::QueryError;
+use crate::query::language::print::{Names, print_quoted};
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::{Record, same_name};
 use crate::query::value::{Decimal, Value};
-use super::StageSyntax;
 
 /// `fillnull [value=<text>] [<field>, …]`: a value where there is none.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
+use super::StageSyntax;
 use crate::query::error::QueryError;
 use crate::query::language::FieldName;
+use crate::query::language::ParseError;
+use crate::query::language::parser::Parser;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::Record;
-use super::StageSyntax;
 
 /// `head [<count>]`: the first rows.
 #[derive(Clone, Debug, PartialEq)]

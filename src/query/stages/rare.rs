@@ -4,14 +4,14 @@
 
 use std::fmt;
 
+use super::StageSyntax;
+use crate::query::aggregate::reduce::{Kind, Reduction};
+use crate::query::error::QueryError;
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
-use crate::query::language::print::{Name};
-use crate::query::aggregate::reduce::{Kind, Reduction};
-use crate::query::error::QueryError;
+use crate::query::language::print::Name;
 use crate::query::pipeline::{StageContext, StageRun, Step};
-use super::StageSyntax;
 
 /// `rare [<count>] <field>`: the least frequent values.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,14 +6,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::StageSyntax;
+use crate::query::error::QueryError;
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
-use crate::query::language::print::{Name};
-use crate::query::error::QueryError;
+use crate::query::language::print::Name;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::{Record, column_of, same_name};
-use super::StageSyntax;
 
 /// `rename <field> as <name>, …`: other names.
 #[derive(Clone, Debug, PartialEq)]

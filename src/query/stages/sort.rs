@@ -3,20 +3,20 @@
 //! By `value::sort_order`: numbers (and texts that read as numbers), times, texts, and what has no
 //! value last, whichever the direction. Of several values the first counts.
 
-use std::fmt;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use super::StageSyntax;
+use crate::query::error::QueryError;
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
 use crate::query::language::parser::Parser;
-use crate::query::language::print::{list, Name};
-use crate::query::error::QueryError;
+use crate::query::language::print::{Name, list};
 use crate::query::memory::Budget;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::Record;
 use crate::query::value::{Value, sort_order};
-use super::StageSyntax;
 
 /// `sort [-]<field>, …`: another order, stable.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,10 +130,7 @@ struct Ranked {
 
 impl Operator for Run {
     fn push(&mut self, row: Record, _next: &mut Next<'_>) -> Result<Flow, QueryError> {
-        let first = |key: &SortKey| Ranked {
-            value: row.first(&key.field),
-            descending: key.descending,
-        };
+        let first = |key: &SortKey| Ranked { value: row.first(&key.field), descending: key.descending };
         let key: Vec<Ranked> = self.keys.iter().map(first).collect();
         let bytes = row.memory_bytes() + key.len() * size_of::<Ranked>();
         self.rows.insert((key, self.arrived), (row, bytes));

@@ -13,14 +13,14 @@
 
 use std::fmt;
 
-use crate::query::language::{Aggregate, FieldName};
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
-use crate::query::language::print::{list, Names};
+use super::StageSyntax;
 use crate::query::aggregate::reduce::{Kind, Measure, Reduction};
 use crate::query::error::QueryError;
+use crate::query::language::ParseError;
+use crate::query::language::parser::Parser;
+use crate::query::language::print::{Names, list};
+use crate::query::language::{Aggregate, FieldName};
 use crate::query::pipeline::{StageContext, StageRun, Step};
-use super::StageSyntax;
 
 /// `stats <aggregates> [by <fields>]`: one row for each group.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,16 +1,16 @@
 //! `tail [<count>]`: the last rows, in their order.
 
-use std::fmt;
 use std::collections::VecDeque;
+use std::fmt;
 
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
+use super::StageSyntax;
 use crate::query::error::QueryError;
 use crate::query::language::FieldName;
+use crate::query::language::ParseError;
+use crate::query::language::parser::Parser;
 use crate::query::memory::Budget;
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::Record;
-use super::StageSyntax;
 
 /// `tail [<count>]`: the last rows, in their order.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,16 +14,16 @@
 
 use std::fmt;
 
-use crate::query::language::{Aggregate, FieldName, Span, SpanUnit};
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
-use crate::query::language::print::{list, Name};
-use crate::query::language::time_range;
+use super::StageSyntax;
 use crate::query::aggregate::buckets::Buckets;
 use crate::query::aggregate::reduce::{Kind, Measure, Reduction};
 use crate::query::error::{BadQuery, QueryError};
+use crate::query::language::ParseError;
+use crate::query::language::parser::Parser;
+use crate::query::language::print::{Name, list};
+use crate::query::language::time_range;
+use crate::query::language::{Aggregate, FieldName, Span, SpanUnit};
 use crate::query::pipeline::{StageContext, StageRun, Step};
-use super::StageSyntax;
 
 /// `timechart [span=<span>] [tz=<zone>] <aggregates> [by <field>]`: one row for each bucket of time.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,9 +107,27 @@ pub const AUTOMATIC_SPANS: [Span; 21] = {
         Span { count, unit }
     }
     [
-        span(1, Ms), span(10, Ms), span(100, Ms), span(500, Ms), span(1, S), span(5, S), span(10, S), span(30, S), span(1, M),
-        span(5, M), span(10, M), span(30, M), span(1, H), span(3, H), span(6, H), span(12, H), span(1, D), span(7, D), span(30, D),
-        span(90, D), span(365, D),
+        span(1, Ms),
+        span(10, Ms),
+        span(100, Ms),
+        span(500, Ms),
+        span(1, S),
+        span(5, S),
+        span(10, S),
+        span(30, S),
+        span(1, M),
+        span(5, M),
+        span(10, M),
+        span(30, M),
+        span(1, H),
+        span(3, H),
+        span(6, H),
+        span(12, H),
+        span(1, D),
+        span(7, D),
+        span(30, D),
+        span(90, D),
+        span(365, D),
     ]
 };
 

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::query::language::ScalarExpr;
-use crate::query::language::ParseError;
-use crate::query::language::parser::Parser;
+use super::StageSyntax;
 use crate::query::error::QueryError;
+use crate::query::language::ParseError;
+use crate::query::language::ScalarExpr;
+use crate::query::language::parser::Parser;
 use crate::query::language::{FieldName, Program};
 use crate::query::pipeline::{Flow, Next, Operator, StageContext, StageRun, Step};
 use crate::query::record::Record;
-use super::StageSyntax;
 
 /// `where <expression>`: the rows for which it is true.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,8 +10,6 @@ pub enum Mutant {
     LogSync,
     /// Do not sync the log's folder after making a segment.
     LogFolderSync,
-    /// Do not sync a new segment's header.
-    LogHeaderSync,
     /// Sync a segment again after a sync of it failed, and believe the answer.
     LogRetrySync,
     /// Give the next life the origin and the numbers of the one before.
@@ -28,8 +26,6 @@ pub enum Mutant {
     PartitionFolderSync,
     /// Replay what is already in a block.
     ReplayBoundary,
-    /// Replay a segment beyond the end that its successor states.
-    ReplayStatedEnd,
     /// Raise the flush watermark beyond the rows of the block.
     FlushBoundary,
     /// Delete a log segment as soon as any partition has flushed its events.
@@ -45,7 +41,6 @@ impl Mutant {
     pub const ALL: &'static [Mutant] = &[
         Self::LogSync,
         Self::LogFolderSync,
-        Self::LogHeaderSync,
         Self::LogRetrySync,
         Self::OriginReused,
         Self::BlockSync,
@@ -54,7 +49,6 @@ impl Mutant {
         Self::ManifestFolderSync,
         Self::PartitionFolderSync,
         Self::ReplayBoundary,
-        Self::ReplayStatedEnd,
         Self::FlushBoundary,
         Self::SegmentRemoval,
         Self::CompactRemoval,

@@ -161,7 +161,7 @@ async fn replay_life(
     let mut events = 0;
     for id in ids {
         let segment = read_segment(core, folder, *id, u64::MAX).await?;
-        let end = ends.get(id).copied().filter(|_| !core.settings.mutation.is(Mutant::ReplayStatedEnd));
+        let end = ends.get(id).copied();
         let found = scan(&segment, *id, end);
         let bytes = segment.len() as u64;
         let ordinal = core.segments.lock().expect("no panic while held").add(*id, bytes);

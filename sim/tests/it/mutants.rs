@@ -62,7 +62,7 @@ fn runs_until_noticed(mutant: Mutant) -> Option<(usize, String)> {
 /// What brings the step to light that the mutant leaves out.
 fn troubles(mutant: Mutant) -> &'static [Trouble] {
     match mutant {
-        Mutant::LogRetrySync | Mutant::ReplayStatedEnd => &[Trouble::Fault(DiskFault::Io)],
+        Mutant::LogRetrySync => &[Trouble::Fault(DiskFault::Io)],
         _ => &[Trouble::PowerCut],
     }
 }

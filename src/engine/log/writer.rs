@@ -212,9 +212,9 @@ impl LogWriter {
         self.reserve_room(&file).await;
         let header = Header { id, prior: self.prior }.encode();
         file.append(Bytes::from(header)).await.map_err(Attempt::Refused)?;
-        if !self.settings.mutation.is(Mutant::LogHeaderSync) {
-            file.sync().await.map_err(Attempt::Refused)?;
-        }
+        // No test can tell whether this sync is made, as the first group's covers the header too. It is made
+        // so that a disk which cannot sync is found out while refusing is still certain.
+        file.sync().await.map_err(Attempt::Refused)?;
         if !self.settings.mutation.is(Mutant::LogFolderSync)
             && let Err(error) = self.host.disk.sync_dir(&self.dir).await
         {

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::StageSyntax;
-use crate::query::aggregate::reduce::{Kind, Reduction};
+use super::top::{parse_ranked, rank};
 use crate::query::error::QueryError;
 use crate::query::language::FieldName;
 use crate::query::language::ParseError;
@@ -29,13 +29,8 @@ impl StageSyntax for Rare {
     const REDUCES: bool = true;
 
     fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
-        let given = parser.option("limit");
-        let count = match parser.count(u32::MAX.into())? {
-            Some(count) => u32::try_from(count).expect("it was compared with the largest"),
-            None if given => return Err(parser.lexer.error_here("a whole number of at least 1 is expected here")),
-            None => COUNT_DEFAULT,
-        };
-        Ok(Self { count, field: parser.name()? })
+        let (count, field) = parse_ranked(parser)?;
+        Ok(Self { count, field })
     }
 }
 
@@ -45,20 +40,9 @@ impl fmt::Display for Rare {
     }
 }
 
-/// Values shown where no count is given.
-const COUNT_DEFAULT: u32 = 10;
-
 impl StageRun for Rare {
     fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
-        Ok(Step::Reduce(Box::new(Reduction {
-            kind: Kind::Top { count: self.count, rare: true },
-            // The groups count their events themselves.
-            aggregates: Vec::new(),
-            by: vec![self.field.clone()],
-            range: context.range,
-            now: context.now,
-            keep: false,
-        })))
+        Ok(rank(self.count, &self.field, true, context))
     }
 
     fn reads(&self) -> Vec<FieldName> {

@@ -31,13 +31,8 @@ impl StageSyntax for Top {
     const REDUCES: bool = true;
 
     fn parse(parser: &mut Parser<'_>) -> Result<Self, ParseError> {
-        let given = parser.option("limit");
-        let count = match parser.count(u32::MAX.into())? {
-            Some(count) => u32::try_from(count).expect("it was compared with the largest"),
-            None if given => return Err(parser.lexer.error_here("a whole number of at least 1 is expected here")),
-            None => COUNT_DEFAULT,
-        };
-        Ok(Self { count, field: parser.name()? })
+        let (count, field) = parse_ranked(parser)?;
+        Ok(Self { count, field })
     }
 }
 
@@ -47,20 +42,36 @@ impl fmt::Display for Top {
     }
 }
 
+/// Reads `[<count>] <field>`, which `top` and `rare` share.
+pub(super) fn parse_ranked(parser: &mut Parser<'_>) -> Result<(u32, FieldName), ParseError> {
+    let given = parser.option("limit");
+    let count = match parser.count(u32::MAX.into())? {
+        Some(count) => u32::try_from(count).expect("it was compared with the largest"),
+        None if given => return Err(parser.lexer.error_here("a whole number of at least 1 is expected here")),
+        None => COUNT_DEFAULT,
+    };
+    Ok((count, parser.name()?))
+}
+
+/// Ranks the values of a field by how many events have them.
+pub(super) fn rank(count: u32, field: &FieldName, rare: bool, context: &StageContext) -> Step {
+    Step::Reduce(Box::new(Reduction {
+        kind: Kind::Top { count, rare },
+        // The groups count their events themselves.
+        aggregates: Vec::new(),
+        by: vec![field.clone()],
+        range: context.range,
+        now: context.now,
+        keep: false,
+    }))
+}
+
 /// Values shown where no count is given.
 const COUNT_DEFAULT: u32 = 10;
 
 impl StageRun for Top {
     fn start(&self, context: &StageContext) -> Result<Step, QueryError> {
-        Ok(Step::Reduce(Box::new(Reduction {
-            kind: Kind::Top { count: self.count, rare: false },
-            // The groups count their events themselves.
-            aggregates: Vec::new(),
-            by: vec![self.field.clone()],
-            range: context.range,
-            now: context.now,
-            keep: false,
-        })))
+        Ok(rank(self.count, &self.field, false, context))
     }
 
     fn reads(&self) -> Vec<FieldName> {

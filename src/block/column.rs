@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::ops::Range;
 
-use super::time_form;
+use super::{Templated, time_form};
 
 /// The values of one field path over the rows of one group.
 ///
@@ -150,6 +150,8 @@ pub enum Values {
         /// How they are written.
         form: TimeForm,
     },
+    /// Any text, as templates with variables.
+    Templated(Templated),
 }
 
 impl Values {
@@ -161,6 +163,7 @@ impl Values {
             Self::Hex { bytes, width, .. } => bytes.len() / usize::from(*width),
             Self::Ipv4(values) => values.len(),
             Self::Affixed { values, .. } => values.len(),
+            Self::Templated(texts) => texts.len(),
         }
     }
 
@@ -207,6 +210,7 @@ impl Values {
                 out.extend_from_slice(suffix.as_bytes());
             }
             Self::Times { values, form } => time_form::write(values[i], *form, out),
+            Self::Templated(texts) => texts.write_text(i, out),
         }
     }
 
@@ -216,6 +220,7 @@ impl Values {
             Self::Texts(texts) => texts.bytes.len() + 4 * texts.ends.len(),
             Self::Hex { bytes, .. } => bytes.len(),
             Self::Ipv4(values) => 4 * values.len(),
+            Self::Templated(texts) => texts.memory_bytes(),
             _ => 8 * self.len(),
         }
     }

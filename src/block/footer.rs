@@ -100,6 +100,8 @@ pub enum Form {
     Affixed = 5,
     /// Times.
     Times = 6,
+    /// Texts as templates with variables.
+    Templated = 8,
 }
 
 /// Lowest and highest value of a column: numbers divided by `10^scale`, addresses as numbers, times in

@@ -292,7 +292,9 @@ pub(super) fn number(values: &Values, entry: usize) -> u64 {
         }
         Values::Ipv4(values) => u64::from(values[entry]),
         Values::Affixed { values, .. } => values[entry],
-        Values::Texts(_) | Values::Hex { .. } => unreachable!("asked of forms with numbers only"),
+        Values::Texts(_) | Values::Hex { .. } | Values::Templated(_) => {
+            unreachable!("asked of forms with numbers only")
+        }
     }
 }
 
@@ -307,7 +309,9 @@ pub(super) fn with_numbers(form: &Values, numbers: Vec<u64>) -> Values {
         Values::Affixed { prefix, digits, suffix, .. } => {
             Values::Affixed { prefix: prefix.clone(), values: numbers, digits: *digits, suffix: suffix.clone() }
         }
-        Values::Texts(_) | Values::Hex { .. } => unreachable!("asked of forms with numbers only"),
+        Values::Texts(_) | Values::Hex { .. } | Values::Templated(_) => {
+            unreachable!("asked of forms with numbers only")
+        }
     }
 }
 

@@ -151,6 +151,7 @@ fn encoding(column: &ColumnInfo) -> String {
         Form::Affixed => "numbers in text",
         Form::Times if column.needs_times => "times of the rows",
         Form::Times => "times",
+        Form::Templated => "templates",
     };
     match column.distinct {
         Some(1) => format!("one of {form}"),

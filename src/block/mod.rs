@@ -23,6 +23,7 @@ pub mod merge;
 pub mod raw;
 pub mod reader;
 pub mod shape;
+pub mod templated;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -41,4 +42,5 @@ pub use merge::{Merged, Merger, merge_all};
 pub use raw::RawCursor;
 pub use reader::{Context, Ids};
 pub use shape::{Shape, ShapePart, ShapeTable};
+pub use templated::{Slot, Template, Templated};
 pub use writer::{BlockSummary, BlockWriter, WriterOptions};

@@ -366,6 +366,7 @@ fn form_of(values: &Values) -> Form {
         Values::Ipv4(_) => Form::Ipv4,
         Values::Affixed { .. } => Form::Affixed,
         Values::Times { .. } => Form::Times,
+        Values::Templated(_) => Form::Templated,
     }
 }
 
@@ -374,7 +375,7 @@ fn bounds_of(values: &Values) -> Option<Bounds> {
         Values::Integers(values) | Values::Times { values, .. } => (min_max(values.iter().copied()), 0),
         Values::Decimals { values, scale } => (min_max(values.iter().copied()), *scale),
         Values::Ipv4(values) => (min_max(values.iter().map(|&value| i64::from(value))), 0),
-        Values::Texts(_) | Values::Hex { .. } | Values::Affixed { .. } => (None, 0),
+        Values::Texts(_) | Values::Templated(_) | Values::Hex { .. } | Values::Affixed { .. } => (None, 0),
     };
     range.map(|(min, max)| Bounds { min, max, scale })
 }

@@ -128,6 +128,7 @@ fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
             out.head.push(TIMES);
             put_form(&mut out.head, *form);
         }
+        Values::Templated(_) => unreachable!("not written yet"),
     }
     let keys: Vec<u64> = (0..values.len()).map(|i| key(values, i)).collect();
     ints::put(out, &keys);

@@ -330,7 +330,7 @@ pub(crate) fn render(values: &Values) -> Texts {
 pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
     let number = |c: char| c.is_ascii_digit();
     let may_hold = |c: char| match form {
-        Form::Texts | Form::Affixed => true,
+        Form::Texts | Form::Templated | Form::Affixed => true,
         Form::Integers => number(c) || c == '-',
         Form::Decimals => number(c) || matches!(c, '-' | '.'),
         Form::Hex => c.is_ascii_hexdigit(),
@@ -345,7 +345,7 @@ pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
 pub(crate) fn may_hold_all(values: &Values, parts: &[String]) -> bool {
     let number = |c: char| c.is_ascii_digit();
     let may_hold = |c: char| match values {
-        Values::Texts(_) => true,
+        Values::Texts(_) | Values::Templated(_) => true,
         Values::Integers(_) => number(c) || c == '-',
         Values::Decimals { .. } => number(c) || matches!(c, '-' | '.'),
         Values::Hex { .. } => c.is_ascii_hexdigit(),

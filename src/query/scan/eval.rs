@@ -3,11 +3,12 @@
 use super::bitmap::Bitmap;
 use super::filter::{Filter, Leaf, Node};
 use super::raw::{Verdict, asks_for_escapes, has_byte, has_lettered_escape, verdict};
+use super::templates::values_with_bytes;
 use super::text::TextTest;
-use super::value_test::{ValueTest, may_hold_all, render};
+use super::value_test::ValueTest;
 use super::view::{Missing, View};
 use crate::block::column::Column;
-use crate::block::{BlockError, RawCursor, Shape, ShapePart, Values};
+use crate::block::{BlockError, RawCursor, Shape, ShapePart};
 use crate::event::{EventId, PathId, Spelling};
 use crate::query::error::QueryError;
 use crate::query::language::Member;
@@ -278,7 +279,7 @@ impl Evaluator<'_> {
                     if self.cancel.is_cancelled() {
                         return Err(Stop::Cancelled);
                     }
-                    let entries = entries_with(column, test);
+                    let entries = test.entries(&column.values);
                     if !entries.is_empty() {
                         fitting.or(&rows_of_entries(column, &entries, fitting.len()));
                     }
@@ -349,14 +350,11 @@ impl Evaluator<'_> {
                     continue;
                 }
             };
-            let Values::Texts(texts) = &column.values else { continue };
             let escaped = |text: &[u8]| {
                 has_lettered_escape(text, spelling) || all && has_byte(text, |byte| matches!(byte, b'"' | b'\\' | b'/'))
             };
-            if escaped(&texts.bytes) {
-                let entries = Bitmap::from_fn(texts.len() as u32, |entry| escaped(texts.get(entry as usize)));
-                rows.or(&rows_of_entries(column, &entries, rows.len()));
-            }
+            let entries = values_with_bytes(&column.values, &escaped);
+            rows.or(&rows_of_entries(column, &entries, rows.len()));
         }
         if missing.is_empty() { Ok(rows) } else { Err(missing.into()) }
     }
@@ -402,15 +400,6 @@ const NARROW_ROWS_MIN: u64 = 512;
 
 /// How many lines are put together between two looks whether the query was cancelled.
 const ROWS_PER_LOOK: usize = 1024;
-
-/// The entries of a column that have what fits.
-fn entries_with(column: &Column, test: &TextTest) -> Bitmap {
-    match &column.values {
-        Values::Texts(texts) => test.scan(texts),
-        values if !may_hold_all(values, test.required()) => Bitmap::none(values.len() as u32),
-        values => test.scan(&render(values)),
-    }
-}
 
 /// The rows that have one of these entries.
 pub(crate) fn rows_of_entries(column: &Column, entries: &Bitmap, rows: u32) -> Bitmap {

@@ -8,7 +8,9 @@
 pub(crate) mod bitmap;
 pub(crate) mod eval;
 pub(crate) mod filter;
+mod needle;
 pub(crate) mod raw;
+mod templates;
 pub(crate) mod text;
 pub(crate) mod value_test;
 pub(crate) mod view;

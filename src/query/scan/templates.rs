@@ -1,0 +1,747 @@
+//! Tests on texts that are stored as templates with variables.
+//!
+//! A part of a text lies within a literal, within a variable's value, or across borders between them.
+//! Where it may lie across is known from the literals alone, together with what the variables there
+//! would have to begin with, end with or be: so no text is put together to look for a part. Other tests
+//! take the texts that have their required parts, and put those together.
+
+use super::bitmap::Bitmap;
+use super::needle::{Ask, Found, Needle, Plain, ends_folded, strip_folded};
+use super::text::TextTest;
+use crate::block::{Template, Templated, Values};
+use crate::query::value::{fold_char, is_word_char};
+
+/// Where in a text a part must stand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// It begins the text.
+    pub(super) at_start: bool,
+    /// It ends the text.
+    pub(super) at_end: bool,
+}
+
+impl Place {
+    pub(super) const ANYWHERE: Self = Self { at_start: false, at_end: false };
+    pub(super) const WHOLE: Self = Self { at_start: true, at_end: true };
+}
+
+/// The texts that fit.
+pub(super) fn scan(test: &TextTest, texts: &Templated) -> Bitmap {
+    each_template(texts, |template| match test.part() {
+        Some((needle, place)) => {
+            let fits = |text: &str| test.fits(text);
+            find(&pieces(template), template.entries.len(), needle, place)
+                .unwrap_or_else(|_| verify(template, Found::All, fits))
+        }
+        None => fitting(test, template),
+    })
+}
+
+/// The texts that are this one, folded.
+pub(super) fn equal(needle: &Needle, texts: &Templated) -> Bitmap {
+    each_template(texts, |template| {
+        find(&pieces(template), template.entries.len(), needle, Place::WHOLE)
+            .unwrap_or_else(|_| verify(template, Found::All, |text| super::text::equals_folded(text, needle.folded())))
+    })
+}
+
+/// The texts that fit, of the templates whose literals have no characters but `may_have`.
+pub(super) fn fitting_of(texts: &Templated, may_have: impl Fn(u8) -> bool, fits: impl Fn(&str) -> bool) -> Bitmap {
+    each_template(texts, |template| {
+        if template.literals.bytes.iter().all(|&byte| may_have(byte)) {
+            verify(template, Found::All, &fits)
+        } else {
+            Found::No
+        }
+    })
+}
+
+/// The texts of affixed values that hold a part at a place. `None`: not known without making them.
+pub(super) fn find_affixed(
+    (prefix, values, digits, suffix): (&str, &[u64], u8, &str),
+    needle: &Needle,
+    place: Place,
+) -> Option<Found> {
+    let gap = Gap { codes: None, plain: Plain::Digits(values, digits) };
+    let pieces = [Piece::Literal(prefix), Piece::Gap(gap), Piece::Literal(suffix)];
+    find(&pieces, values.len(), needle, place).ok()
+}
+
+/// The entries of which a literal or the text of a variable has what `has` looks for in single bytes.
+fn with_bytes(texts: &Templated, has: &dyn Fn(&[u8]) -> bool) -> Bitmap {
+    each_template(texts, |template| {
+        if has(&template.literals.bytes) {
+            return Found::All;
+        }
+        let mut found = Found::No;
+        for slot in &template.slots {
+            let own = values_with_bytes(&slot.values, has);
+            if !own.is_empty() {
+                found.or(Found::some(by_rank(slot.codes.as_deref(), own)));
+            }
+        }
+        found
+    })
+}
+
+/// The entries whose text has what `has` looks for in single bytes: characters beyond those of numbers,
+/// addresses and times.
+pub(super) fn values_with_bytes(values: &Values, has: &dyn Fn(&[u8]) -> bool) -> Bitmap {
+    let len = values.len() as u32;
+    match values {
+        Values::Texts(texts) if has(&texts.bytes) => Bitmap::from_fn(len, |entry| has(texts.get(entry as usize))),
+        Values::Affixed { prefix, suffix, .. } if has(prefix.as_bytes()) || has(suffix.as_bytes()) => Bitmap::all(len),
+        Values::Templated(texts) => with_bytes(texts, has),
+        _ => Bitmap::none(len),
+    }
+}
+
+fn each_template(texts: &Templated, mut found: impl FnMut(&Template) -> Found) -> Bitmap {
+    let mut fitting = Bitmap::none(texts.len() as u32);
+    for template in &texts.templates {
+        if template.entries.is_empty() {
+            continue;
+        }
+        match found(template) {
+            Found::No => {}
+            Found::All => template.entries.iter().for_each(|&entry| fitting.insert(entry)),
+            Found::Some(ranks) => ranks.iter().for_each(|rank| fitting.insert(template.entries[rank as usize])),
+        }
+    }
+    fitting
+}
+
+/// The ranks that fit a test of which more than a part is to be known.
+fn fitting(test: &TextTest, template: &Template) -> Found {
+    let len = template.entries.len();
+    let mut candidates = Found::All;
+    let elsewhere: Vec<&Needle> =
+        test.needles().iter().filter(|needle| !needle.is_in_some(&template.literals)).collect();
+    if !elsewhere.is_empty() {
+        let pieces = pieces(template);
+        for needle in elsewhere {
+            if let Ok(found) = find(&pieces, len, needle, Place::ANYWHERE) {
+                candidates.and(found);
+            }
+            if candidates == Found::No {
+                return Found::No;
+            }
+        }
+    }
+    if candidates == Found::All && literals_decide(test, template) {
+        return Found::All;
+    }
+    verify(template, candidates, |text| test.fits(text))
+}
+
+/// Whether every text of a template fits since one of its literals does, wherever it stands.
+fn literals_decide(test: &TextTest, template: &Template) -> bool {
+    (0..template.literals.len()).any(|at| {
+        let literal = literal_of(template, at);
+        if test.fits_anywhere() {
+            return test.fits(literal);
+        }
+        test.fits_between_borders() && {
+            let literal = if at > 0 { literal.trim_start_matches(is_word_char) } else { literal };
+            let last = at + 1 == template.literals.len();
+            let literal = if last { literal } else { literal.trim_end_matches(is_word_char) };
+            !literal.is_empty() && test.fits(literal)
+        }
+    })
+}
+
+/// The candidates that fit, put together one by one.
+fn verify(template: &Template, candidates: Found, fits: impl Fn(&str) -> bool) -> Found {
+    let mut text = Vec::new();
+    let mut fits = |rank: u32| {
+        text.clear();
+        template.write_text(rank as usize, &mut text);
+        fits(std::str::from_utf8(&text).expect("the texts of a column are UTF-8"))
+    };
+    let len = template.entries.len() as u32;
+    match candidates {
+        Found::No => Found::No,
+        // Without variables all texts are the same.
+        Found::All if template.slots.is_empty() => {
+            if fits(0) {
+                Found::All
+            } else {
+                Found::No
+            }
+        }
+        Found::All => Found::some(Bitmap::from_fn(len, fits)),
+        Found::Some(candidates) => {
+            let mut fitting = Bitmap::none(len);
+            candidates.iter().filter(|&rank| fits(rank)).for_each(|rank| fitting.insert(rank));
+            Found::some(fitting)
+        }
+    }
+}
+
+fn literal_of(template: &Template, at: usize) -> &str {
+    std::str::from_utf8(template.literals.get(at)).expect("the literals of a template are UTF-8")
+}
+
+/// What stands in a text one after the other.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    Literal(&'a str),
+    Gap(Gap<'a>),
+}
+
+#[derive(Clone, Copy)]
+struct Gap<'a> {
+    codes: Option<&'a [u32]>,
+    plain: Plain<'a>,
+}
+
+impl Gap<'_> {
+    fn fitting(&self, ask: Ask<'_>) -> Found {
+        match (self.plain.fitting(ask), self.codes) {
+            (Found::Some(values), Some(codes)) => Found::some(by_rank(Some(codes), values)),
+            (found, _) => found,
+        }
+    }
+}
+
+fn by_rank(codes: Option<&[u32]>, values: Bitmap) -> Bitmap {
+    match codes {
+        Some(codes) => Bitmap::from_fn(codes.len() as u32, |rank| values.contains(codes[rank as usize])),
+        None => values,
+    }
+}
+
+/// A template's pieces; what stands around each number of a variable is a literal too.
+fn pieces(template: &Template) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::with_capacity(2 * template.slots.len() + 1);
+    for (at, slot) in template.slots.iter().enumerate() {
+        pieces.push(Piece::Literal(literal_of(template, at)));
+        let codes = slot.codes.as_deref();
+        match &slot.values {
+            Values::Affixed { prefix, values, digits, suffix } => {
+                pieces.push(Piece::Literal(prefix));
+                pieces.push(Piece::Gap(Gap { codes, plain: Plain::Digits(values, *digits) }));
+                pieces.push(Piece::Literal(suffix));
+            }
+            values => pieces.push(Piece::Gap(Gap { codes, plain: Plain::Values(values) })),
+        }
+    }
+    pieces.push(Piece::Literal(literal_of(template, template.slots.len())));
+    pieces.retain(|piece| !matches!(piece, Piece::Literal("")));
+    pieces
+}
+
+/// There are too many ways in which a part may lie across the pieces.
+struct TooMany;
+
+/// The ranks whose text holds a part at a place.
+fn find(pieces: &[Piece<'_>], len: usize, needle: &Needle, place: Place) -> Result<Found, TooMany> {
+    let mut search = Search { pieces, part: needle.folded(), place, asks: Vec::new(), ways: Vec::new(), steps: 0 };
+    if place.at_start {
+        search.walk(0, 0)?;
+    } else {
+        search.start_anywhere(needle)?;
+    }
+    let mut ways = search.ways;
+    // Few questions first; one without any is an answer.
+    ways.sort_by_key(Vec::len);
+    let mut found = Found::No;
+    for way in &ways {
+        let mut own = Found::All;
+        for (at, ask) in way {
+            if own == Found::No {
+                break;
+            }
+            if let Piece::Gap(gap) = &pieces[*at] {
+                own.and(gap.fitting(*ask));
+            }
+        }
+        found.or(own);
+        if found == Found::All {
+            break;
+        }
+    }
+    debug_assert!(!matches!(&found, Found::Some(ranks) if ranks.len() as usize != len));
+    Ok(found)
+}
+
+/// Finds all ways in which a part may lie on pieces: what is asked of which gaps in each.
+struct Search<'a> {
+    pieces: &'a [Piece<'a>],
+    part: &'a str,
+    place: Place,
+    /// What was asked on the way so far.
+    asks: Vec<(usize, Ask<'a>)>,
+    ways: Vec<Vec<(usize, Ask<'a>)>>,
+    steps: usize,
+}
+
+/// Steps of one search. Few templates need more than a few; what repeats itself could need very many.
+const STEPS_MAX: usize = 2000;
+/// Ways that are worth to be asked one after the other.
+const WAYS_MAX: usize = 32;
+
+impl<'a> Search<'a> {
+    /// The part may begin in any piece.
+    fn start_anywhere(&mut self, needle: &'a Needle) -> Result<(), TooMany> {
+        let (part, at_end) = (self.part, self.place.at_end);
+        if !at_end {
+            let within = |piece: &Piece<'_>| match piece {
+                Piece::Literal(literal) => !needle.is_longer_than(literal.len()) && needle.is_in(literal.as_bytes()),
+                Piece::Gap(_) => false,
+            };
+            if part.is_empty() || self.pieces.iter().any(within) {
+                return self.record();
+            }
+        }
+        for at in 0..self.pieces.len() {
+            match self.pieces[at] {
+                Piece::Literal(literal) => {
+                    for cut in cuts(part).filter(|&cut| cut > 0 && (at_end || cut < part.len())) {
+                        if self.may_go_on(at + 1, cut) && ends_folded(literal, &part[..cut]) {
+                            self.walk(at + 1, cut)?;
+                        }
+                    }
+                }
+                Piece::Gap(gap) => {
+                    if !at_end && gap.plain.may_fit(Ask::Holds(needle)) {
+                        self.asks.push((at, Ask::Holds(needle)));
+                        self.record()?;
+                        self.asks.pop();
+                    }
+                    for cut in cuts(part).filter(|&cut| cut > 0 && (at_end || cut < part.len())) {
+                        self.ask(at, Ask::Ends(&part[..cut]), cut)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// From `part[from..]` on, which begins where piece `at` does.
+    fn walk(&mut self, at: usize, from: usize) -> Result<(), TooMany> {
+        self.steps += 1;
+        if self.steps > STEPS_MAX {
+            return Err(TooMany);
+        }
+        let rest = &self.part[from..];
+        if rest.is_empty() && !self.place.at_end {
+            return self.record();
+        }
+        match self.pieces.get(at) {
+            None if rest.is_empty() => self.record(),
+            None => Ok(()),
+            Some(Piece::Literal(literal)) => match eat(literal, rest) {
+                Eaten::No => Ok(()),
+                Eaten::All(len) => self.walk(at + 1, from + len),
+                Eaten::Within if self.place.at_end => Ok(()),
+                Eaten::Within => self.record(),
+            },
+            Some(Piece::Gap(gap)) => {
+                if !self.place.at_end && gap.plain.may_fit(Ask::Begins(rest)) {
+                    self.asks.push((at, Ask::Begins(rest)));
+                    self.record()?;
+                    self.asks.pop();
+                }
+                // What is the whole rest begins with it.
+                let at_end = self.place.at_end;
+                for cut in cuts(rest).filter(|&cut| at_end || cut < rest.len()) {
+                    self.ask(at, Ask::Is(&rest[..cut]), from + cut)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on behind the gap `at` with `part[from..]`, if the gap can be as asked.
+    fn ask(&mut self, at: usize, ask: Ask<'a>, from: usize) -> Result<(), TooMany> {
+        let Piece::Gap(gap) = &self.pieces[at] else { unreachable!("only gaps are asked") };
+        if self.may_go_on(at + 1, from) && gap.plain.may_fit(ask) {
+            self.asks.push((at, ask));
+            self.walk(at + 1, from)?;
+            self.asks.pop();
+        }
+        Ok(())
+    }
+
+    /// Whether `part[from..]` may begin where piece `at` does, going by its first character.
+    fn may_go_on(&self, at: usize, from: usize) -> bool {
+        match (self.pieces.get(at), self.part.as_bytes().get(from)) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(Piece::Gap(_)), _) => true,
+            (Some(Piece::Literal(literal)), Some(wanted)) => {
+                literal.as_bytes().first().is_none_or(|byte| !byte.is_ascii() || byte.to_ascii_lowercase() == *wanted)
+            }
+        }
+    }
+
+    fn record(&mut self) -> Result<(), TooMany> {
+        if self.ways.len() == WAYS_MAX {
+            return Err(TooMany);
+        }
+        self.ways.push(self.asks.clone());
+        Ok(())
+    }
+}
+
+/// How a literal and the rest of a part agree.
+enum Eaten {
+    /// They do not.
+    No,
+    /// The rest ends within the literal.
+    Within,
+    /// The whole literal is so many bytes of the rest.
+    All(usize),
+}
+
+fn eat(literal: &str, rest: &str) -> Eaten {
+    if literal.len() > rest.len() && literal.as_bytes()[..=rest.len()].is_ascii() {
+        return if strip_folded(literal, rest).is_some() { Eaten::Within } else { Eaten::No };
+    }
+    let mut left = rest.chars();
+    for c in literal.chars() {
+        match left.next() {
+            None => return Eaten::Within,
+            Some(wanted) if wanted != fold_char(c) => return Eaten::No,
+            Some(_) => {}
+        }
+    }
+    Eaten::All(rest.len() - left.as_str().len())
+}
+
+/// Where a part can be cut: before each character and at its end.
+fn cuts(part: &str) -> impl Iterator<Item = usize> + use<'_> {
+    part.char_indices().map(|(at, _)| at).chain([part.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::column::TimeForm;
+    use crate::block::{Slot, Texts};
+    use crate::query::language::{Bound, Cidr, FieldTest, Pattern, Piece as PatternPiece, Words, regex};
+    use crate::query::scan::value_test::{ValueTest, render};
+    use crate::query::value::{Operand, fold};
+
+    /// A seeded generator (xorshift64*).
+    struct Rng(u64);
+
+    impl Rng {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            ((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) % n as u64) as usize
+        }
+
+        fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+            from[self.below(from.len())]
+        }
+
+        fn text(&mut self, pieces_max: usize) -> String {
+            let many = self.below(pieces_max + 1);
+            (0..many).map(|_| self.pick(WORDS)).collect()
+        }
+    }
+
+    const WORDS: &[&str] = &[
+        "a",
+        "A",
+        "ab",
+        "aa",
+        "abc",
+        "Disk",
+        "dis\u{212a}",
+        "ß",
+        "ẞ",
+        "Σς",
+        "日本",
+        "\u{17f}et",
+        "Ⱥ",
+        "12",
+        "1",
+        "0",
+        "00",
+        "500",
+        "-",
+        ".",
+        ":",
+        " ",
+        " ",
+        " ",
+        "_",
+        "/",
+        "\"",
+        "\n",
+        "=",
+        "e",
+        "10.0.0.1",
+        "dead",
+        "BEEF",
+        "u",
+        "t",
+        "z",
+        "took ",
+        "ms",
+    ];
+
+    const NUMBERS: &[i64] =
+        &[0, 1, 5, 7, 10, 11, 12, 100, 101, 500, 1212, 11_111, 120_012, -1, -12, i64::MAX, i64::MIN];
+
+    fn random_values(rng: &mut Rng, count: usize) -> Values {
+        let positive = |rng: &mut Rng, below: u64| rng.pick(NUMBERS).unsigned_abs() % below;
+        match rng.below(9) {
+            0 => Values::Integers((0..count).map(|_| rng.pick(NUMBERS)).collect()),
+            1 => Values::Decimals { values: (0..count).map(|_| rng.pick(NUMBERS)).collect(), scale: 2 },
+            2 => {
+                let width = 1 + rng.below(3) as u16;
+                let bytes = (0..count * usize::from(width)).map(|_| rng.pick(&[0x11, 0x1a, 0xa1, 0xaa, 0xde, 0xad, 0]));
+                Values::Hex { bytes: bytes.collect(), width, upper: rng.below(2) == 0 }
+            }
+            3 => Values::Ipv4((0..count).map(|_| rng.pick(&[0x0a00_0001, 0x0a00_000a, 0x0101_0101])).collect()),
+            4 | 5 => {
+                let digits = rng.pick(&[0, 0, 1, 3, 6, 19]);
+                let below = if digits == 0 { u64::MAX } else { 10u64.pow(u32::from(digits)) };
+                Values::Affixed {
+                    prefix: rng.text(1),
+                    values: (0..count).map(|_| positive(rng, below)).collect(),
+                    digits,
+                    suffix: rng.text(1),
+                }
+            }
+            6 => {
+                let form = TimeForm { separator: rng.pick(b"T "), point: b',', fraction: 3, zulu: rng.below(2) == 0 };
+                let times = [1_781_395_200_123_000_000, 0, 86_400_000_000_000];
+                Values::Times { values: (0..count).map(|_| rng.pick(&times)).collect(), form }
+            }
+            _ => {
+                let mut texts = Texts::default();
+                (0..count).for_each(|_| texts.push(rng.text(3).as_bytes()));
+                Values::Texts(texts)
+            }
+        }
+    }
+
+    fn random_slot(rng: &mut Rng, entries: usize) -> Slot {
+        if rng.below(2) == 0 {
+            return Slot { codes: None, values: random_values(rng, entries) };
+        }
+        let distinct = 1 + rng.below(4);
+        let values = random_values(rng, distinct);
+        Slot { codes: Some((0..entries).map(|_| rng.below(distinct) as u32).collect()), values }
+    }
+
+    fn random_texts(rng: &mut Rng) -> Templated {
+        let mut texts = Templated { templates: vec![Template::default(); 1 + rng.below(4)], ..Templated::default() };
+        for entry in 0..1 + rng.below(30) as u32 {
+            let number = rng.below(texts.templates.len());
+            let template = &mut texts.templates[number];
+            texts.template_of.push(number as u32);
+            texts.rank.push(template.entries.len() as u32);
+            template.entries.push(entry);
+        }
+        for template in &mut texts.templates {
+            for _ in 0..rng.below(4) {
+                template.literals.push(rng.text(3).as_bytes());
+                template.slots.push(random_slot(rng, template.entries.len()));
+            }
+            template.literals.push(rng.text(3).as_bytes());
+        }
+        texts.check();
+        texts
+    }
+
+    /// A part of one of the texts, perhaps in another case, perhaps changed.
+    fn random_part(rng: &mut Rng, texts: &[String]) -> String {
+        let chars: Vec<char> = texts[rng.below(texts.len())].chars().collect();
+        let start = rng.below(chars.len() + 1);
+        let len = 1 + rng.below(8).min(chars.len() - start);
+        let mut part: String = chars[start..(start + len).min(chars.len())].iter().collect();
+        match rng.below(8) {
+            0 => part = part.to_uppercase(),
+            1 => part.push_str(rng.pick(WORDS)),
+            2 => part = chars.iter().collect(),
+            _ => {}
+        }
+        if part.is_empty() { rng.pick(WORDS).to_owned() } else { part }
+    }
+
+    fn random_pattern(rng: &mut Rng, texts: &[String]) -> Pattern {
+        let mut pieces = Vec::new();
+        for _ in 0..1 + rng.below(3) {
+            if rng.below(3) > 0 {
+                pieces.push(rng.pick(&[PatternPiece::Many, PatternPiece::Many, PatternPiece::One].each_ref()).clone());
+            }
+            pieces.push(PatternPiece::Text(random_part(rng, texts)));
+        }
+        if rng.below(2) == 0 {
+            pieces.push(PatternPiece::Many);
+        }
+        Pattern { pieces }
+    }
+
+    fn random_regex(rng: &mut Rng, texts: &[String]) -> String {
+        let mut source = String::new();
+        for _ in 0..1 + rng.below(3) {
+            source.push_str(&::regex::escape(&random_part(rng, texts)));
+            source.push_str(rng.pick(&["", "", r"\d+", ".*", "[a-z]?", r"\b", "$", "^", "(a|b)", "{2}"]));
+        }
+        source
+    }
+
+    fn bound(rng: &mut Rng, texts: &[String]) -> Bound {
+        match rng.below(3) {
+            0 => Bound::Open,
+            1 => Bound::Inclusive(random_part(rng, texts)),
+            _ => Bound::Exclusive(random_part(rng, texts)),
+        }
+    }
+
+    fn strings(values: &Values) -> Vec<String> {
+        let mut scratch = Vec::new();
+        (0..values.len()).map(|entry| values.text(entry, &mut scratch).to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn check(found: &Bitmap, texts: &[String], what: &str, fits: impl Fn(&str) -> bool) {
+        let wanted = Bitmap::from_fn(texts.len() as u32, |entry| fits(&texts[entry as usize]));
+        let found: Vec<&String> = found.iter().map(|entry| &texts[entry as usize]).collect();
+        let wanted: Vec<&String> = wanted.iter().map(|entry| &texts[entry as usize]).collect();
+        assert_eq!(found, wanted, "{what} in {texts:?}");
+    }
+
+    fn check_text_tests(rng: &mut Rng, values: &Values, texts: &[String]) {
+        let part = random_part(rng, texts);
+        let contains = TextTest::contains(&part).unwrap();
+        check(&contains.entries(values), texts, &part, |text| fold(text).contains(fold(&part).as_ref()));
+        let at = |pieces| TextTest::whole(&Pattern { pieces }).unwrap();
+        let (many, text) = (PatternPiece::Many, PatternPiece::Text(part.clone()));
+        let begins = at(vec![text.clone(), many.clone()]);
+        check(&begins.entries(values), texts, &part, |text| fold(text).starts_with(fold(&part).as_ref()));
+        let ends = at(vec![many, text]);
+        check(&ends.entries(values), texts, &part, |text| fold(text).ends_with(fold(&part).as_ref()));
+        if let Some(words) = Words::new(&random_part(rng, texts)) {
+            let test = TextTest::words(&words).unwrap();
+            check(&test.entries(values), texts, &format!("{words:?}"), |text| {
+                crate::query::matching::holds_words(&fold(text), &words.words)
+            });
+        }
+        let pattern = random_pattern(rng, texts);
+        let whole = crate::query::matching::Matcher::whole(&pattern);
+        let test = TextTest::whole(&pattern).unwrap();
+        check(&test.entries(values), texts, &format!("whole {pattern:?}"), |text| whole.fits(&fold(text)));
+        let inside = crate::query::matching::Matcher::inside(&pattern);
+        let test = TextTest::word_pattern(&pattern).unwrap();
+        check(&test.entries(values), texts, &format!("inside {pattern:?}"), |text| inside.fits(&fold(text)));
+        let source = random_regex(rng, texts);
+        if let Ok(regex) = regex::compile(&source) {
+            let test = TextTest::regex(&source, regex.clone()).unwrap();
+            check(&test.entries(values), texts, &source, |text| regex.is_match(text.as_bytes()));
+        }
+    }
+
+    fn check_value_tests(rng: &mut Rng, values: &Values, texts: &[String]) {
+        let text = if rng.below(2) == 0 { texts[rng.below(texts.len())].clone() } else { random_part(rng, texts) };
+        let operand = Operand::new(&text);
+        let test = ValueTest::new(&FieldTest::Equals(text.clone())).unwrap();
+        check(&test.entries(values), texts, &format!("={text}"), |text| operand.equals(text));
+        let cidr = Cidr { address: "10.0.0.0".parse().unwrap(), prefix: 8 };
+        let (low, high) = (bound(rng, texts), bound(rng, texts));
+        for test in [FieldTest::Cidr(cidr), FieldTest::Range { low, high }, FieldTest::Present] {
+            let ready = ValueTest::new(&test).unwrap();
+            check(&ready.entries(values), texts, &format!("{test:?}"), |text| ready.fits(text));
+        }
+    }
+
+    #[test]
+    fn templates_give_the_answers_of_the_texts_they_stand_for() {
+        let mut rng = Rng(0x5eed_0001);
+        for _ in 0..300 {
+            let templated = Values::Templated(random_texts(&mut rng));
+            let texts = strings(&templated);
+            for _ in 0..6 {
+                check_text_tests(&mut rng, &templated, &texts);
+                check_value_tests(&mut rng, &templated, &texts);
+            }
+            let has = |text: &[u8]| text.iter().any(|byte| matches!(byte, b'"' | b'\n') || *byte >= 0x80);
+            check(&values_with_bytes(&templated, &has), &texts, "special bytes", |text| has(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn every_form_gives_the_answers_of_the_texts_it_stands_for() {
+        let mut rng = Rng(0x5eed_0002);
+        for _ in 0..300 {
+            let count = 1 + rng.below(20);
+            let values = random_values(&mut rng, count);
+            let texts = strings(&values);
+            for _ in 0..6 {
+                check_text_tests(&mut rng, &values, &texts);
+                check_text_tests(&mut rng, &Values::Texts(render(&values)), &texts);
+            }
+        }
+    }
+
+    fn texts_of(template: &str, slot: Values) -> Templated {
+        let entries = slot.len() as u32;
+        let (front, back) = template.split_once('@').unwrap();
+        let mut literals = Texts::default();
+        literals.push(front.as_bytes());
+        literals.push(back.as_bytes());
+        let slots = vec![Slot { codes: None, values: slot }];
+        let template = Template { literals, slots, entries: (0..entries).collect() };
+        Templated { templates: vec![template], template_of: vec![0; entries as usize], rank: (0..entries).collect() }
+    }
+
+    /// What is asked of which pieces to find a part.
+    fn ways(texts: &Templated, part: &str) -> Vec<String> {
+        let (needle, template) = (Needle::new(part).unwrap(), &texts.templates[0]);
+        let pieces = pieces(template);
+        let mut search = Search {
+            pieces: &pieces,
+            part: needle.folded(),
+            place: Place::ANYWHERE,
+            asks: vec![],
+            ways: vec![],
+            steps: 0,
+        };
+        assert!(search.start_anywhere(&needle).is_ok());
+        let show = |ask: &Ask<'_>| match ask {
+            Ask::Holds(needle) => format!("holds {}", needle.folded()),
+            Ask::Begins(part) => format!("begins {part}"),
+            Ask::Ends(part) => format!("ends {part}"),
+            Ask::Is(part) => format!("is {part}"),
+        };
+        search.ways.iter().map(|way| way.iter().map(|(_, ask)| show(ask)).collect::<Vec<_>>().join("+")).collect()
+    }
+
+    #[test]
+    fn only_what_can_be_is_asked_of_variables() {
+        let texts = texts_of("took @ms in all", Values::Integers(vec![1, 15, 151]));
+        assert_eq!(ways(&texts, "in al"), [""]);
+        assert!(ways(&texts, "deploy").is_empty());
+        assert_eq!(ways(&texts, "15"), ["holds 15"]);
+        assert_eq!(ways(&texts, "ok 15"), ["begins 15"]);
+        assert_eq!(ways(&texts, "k 15ms"), ["is 15"]);
+        assert_eq!(ways(&texts, "5ms"), ["ends 5"]);
+    }
+
+    #[test]
+    fn a_part_that_repeats_itself_in_templates_that_do_is_still_found() {
+        let mut texts = texts_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@a", {
+            let mut slot = Texts::default();
+            slot.push(b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+            slot.push(b"b");
+            Values::Texts(slot)
+        });
+        texts.check();
+        let template = &mut texts.templates[0];
+        for _ in 0..3 {
+            template.slots.push(template.slots[0].clone());
+            template.literals.push(b"");
+        }
+        let test = TextTest::contains(&"a".repeat(150)).unwrap();
+        assert_eq!(test.entries(&Values::Templated(texts)).iter().collect::<Vec<_>>(), [0]);
+    }
+}

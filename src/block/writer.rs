@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::encoding::presence::{self, RowsByShape, SlotIndex};
 use super::encoding::{ChunkOut, Compressor, Pack, ints, texts, values};
-use super::filter::{FilterBuilder, Filters};
+use super::filter::FilterBuilder;
 use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
 use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
 use super::{Column, RowGroup, ShapePart, Values};
@@ -235,8 +235,10 @@ impl BlockWriter {
             None => values::put(&mut out, codes, own_values),
         }
         let parts = Parts { head: out.head, body: out.body };
-        let filtered = self.options.filters && codes.is_none();
-        let filters = if filtered { self.filters.filters(own_values, spellings) } else { Filters::default() };
+        let filter = match self.options.filters {
+            true => self.filters.filter(own_values, spellings, parts.len(), &mut self.compressor),
+            false => None,
+        };
         EncodedColumn {
             pooled: small || parts.len() <= POOLED_CHUNK_BYTES_MAX,
             info: ColumnInfo {
@@ -250,11 +252,10 @@ impl BlockWriter {
                 needs_times: row_times.is_some(),
                 text_bytes: text_bytes(codes, own_values),
                 chunk: NO_CHUNK,
-                words: None,
-                trigrams: None,
+                filter: None,
             },
             parts,
-            filters,
+            filter,
         }
     }
 
@@ -285,13 +286,11 @@ impl BlockWriter {
     }
 
     fn add_column(&mut self, column: EncodedColumn) -> ColumnInfo {
-        let EncodedColumn { mut info, parts, filters, pooled } = column;
+        let EncodedColumn { mut info, parts, filter, pooled } = column;
         if !pooled {
             info.chunk = self.add_chunk(parts);
         }
-        let mut add = |part: Option<(Vec<u8>, Vec<u8>)>| part.map(|(head, body)| self.add_chunk(Parts { head, body }));
-        info.words = add(filters.words);
-        info.trigrams = add(filters.trigrams);
+        info.filter = filter.map(|(head, body)| self.add_chunk(Parts { head, body }));
         info
     }
 
@@ -324,7 +323,8 @@ impl Parts {
 struct EncodedColumn {
     info: ColumnInfo,
     parts: Parts,
-    filters: Filters,
+    /// Head and body of its filter.
+    filter: Option<(Vec<u8>, Vec<u8>)>,
     pooled: bool,
 }
 

@@ -19,8 +19,6 @@ pub(crate) struct TextTest {
     needles: Vec<Needle>,
     /// The parts that every fitting text has, folded: what filters are asked for.
     required: Vec<String>,
-    /// The words that every fitting text has, folded and whole: what word filters are asked for.
-    required_words: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +53,7 @@ impl TextTest {
     fn part_at(part: &str, place: Place) -> Result<Self, String> {
         let needle = Needle::new(part)?;
         let required = vec![needle.folded().to_owned()];
-        Ok(Self { kind: Kind::Part(place), needles: vec![needle], required, required_words: Vec::new() })
+        Ok(Self { kind: Kind::Part(place), needles: vec![needle], required })
     }
 
     /// Has these words side by side.
@@ -66,7 +64,7 @@ impl TextTest {
         if needles.is_empty() {
             needles.push(Needle::new(longest)?);
         }
-        Ok(Self { needles, required: words.clone(), required_words: words.clone(), kind: Kind::Words(words) })
+        Ok(Self { needles, required: words.clone(), kind: Kind::Words(words) })
     }
 
     /// Fits as a whole.
@@ -98,17 +96,12 @@ impl TextTest {
     }
 
     fn with_parts(kind: Kind, required: Vec<String>) -> Result<Self, String> {
-        Ok(Self { kind, needles: needles_of(&required)?, required, required_words: Vec::new() })
+        Ok(Self { kind, needles: needles_of(&required)?, required })
     }
 
     /// Parts that every fitting text has, folded.
     pub(crate) fn required(&self) -> &[String] {
         &self.required
-    }
-
-    /// Whole words that every fitting text has, folded.
-    pub(crate) fn required_words(&self) -> &[String] {
-        &self.required_words
     }
 
     /// Whether a text fits if and only if it has the one required part.

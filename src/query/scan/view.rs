@@ -171,7 +171,7 @@ impl View {
             ValueTest::Text(test) => self.may_fit_text(path, test),
             ValueTest::Equals(operand) if operand.number.is_none() => match info.form {
                 Form::Integers | Form::Decimals => Ok(false),
-                _ => stored.words(path, |filter| filter.may_contain_value(&operand.folded)),
+                _ => stored.filter(path, |filter| filter.may_contain_value(&operand.folded)),
             },
             test => Ok(info.bounds.is_none_or(|bounds| test.may_fit_numbers(info.form, bounds))),
         }
@@ -185,13 +185,7 @@ impl View {
         if !form_may_hold(info.form, test.required()) {
             return Ok(false);
         }
-        if !test.required_words().is_empty() {
-            let held = |filter: &FilterReader| test.required_words().iter().all(|word| filter.may_contain_word(word));
-            if !stored.words(path, held)? {
-                return Ok(false);
-            }
-        }
-        stored.trigrams(path, |filter| test.required().iter().all(|part| filter.may_contain_substring(part.as_bytes())))
+        stored.filter(path, |filter| test.required().iter().all(|part| filter.may_contain_substring(part.as_bytes())))
     }
 
     /// The group with all that `raw` of these rows needs.
@@ -233,16 +227,9 @@ impl StoredView {
         self.footer.groups[self.group].column(path)
     }
 
-    fn words(&self, path: PathId, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
-        self.filter(ChunkKey::Words(path), held)
-    }
-
-    fn trigrams(&self, path: PathId, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
-        self.filter(ChunkKey::Trigrams(path), held)
-    }
-
     /// What a filter says; where there is none everything may be.
-    fn filter(&self, key: ChunkKey, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
+    fn filter(&self, path: PathId, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
+        let key = ChunkKey::Filter(path);
         if self.footer.groups[self.group].chunk(key).is_none() {
             return Ok(true);
         }

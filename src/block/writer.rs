@@ -357,7 +357,8 @@ fn row_time_form(
     all.then_some(*form)
 }
 
-fn form_of(values: &Values) -> Form {
+/// The form of a column with these entries.
+pub(crate) fn form_of(values: &Values) -> Form {
     match values {
         Values::Texts(_) => Form::Texts,
         Values::Integers(_) => Form::Integers,

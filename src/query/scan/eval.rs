@@ -1,6 +1,7 @@
 //! Asks a filter of a row group: which rows fit.
 
 use super::bitmap::Bitmap;
+use super::cost::cheapest_first;
 use super::filter::{Filter, Leaf, Node};
 use super::raw::{Verdict, asks_for_escapes, has_byte, has_lettered_escape, verdict};
 use super::templates::values_with_bytes;
@@ -99,7 +100,8 @@ struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// The rows of `mask` that fit.
+    /// The rows of `mask` that fit. Members are asked in the same order each time: an answer that is
+    /// remembered is that for the rows that were left.
     fn node(&mut self, node: &Node, mask: Bitmap) -> Result<Bitmap, Stop> {
         match node {
             Node::Const(true) => Ok(mask),
@@ -112,7 +114,7 @@ impl Evaluator<'_> {
             }
             Node::And(members) => {
                 let mut left = mask;
-                for member in members {
+                for member in cheapest_first(members, self.filter, self.view) {
                     if left.is_empty() {
                         break;
                     }
@@ -123,7 +125,7 @@ impl Evaluator<'_> {
             Node::Or(members) => {
                 let mut fitting = Bitmap::none(mask.len());
                 let mut rest = mask;
-                for member in members {
+                for member in cheapest_first(members, self.filter, self.view) {
                     if rest.is_empty() {
                         break;
                     }

@@ -6,6 +6,7 @@
 //! **Boundary.** Pure: sees row groups in memory, says what it needs loaded; no files, no threads.
 
 pub(crate) mod bitmap;
+mod cost;
 pub(crate) mod eval;
 pub(crate) mod filter;
 mod needle;

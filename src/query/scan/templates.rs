@@ -115,17 +115,14 @@ fn each_template(texts: &Templated, mut found: impl FnMut(&Template) -> Found) -
 fn fitting(test: &TextTest, template: &Template) -> Found {
     let len = template.entries.len();
     let mut candidates = Found::All;
-    let elsewhere: Vec<&Needle> =
-        test.needles().iter().filter(|needle| !needle.is_in_some(&template.literals)).collect();
-    if !elsewhere.is_empty() {
-        let pieces = pieces(template);
-        for needle in elsewhere {
-            if let Ok(found) = find(&pieces, len, needle, Place::ANYWHERE) {
-                candidates.and(found);
-            }
-            if candidates == Found::No {
-                return Found::No;
-            }
+    let mut own_pieces = None;
+    for needle in test.needles().iter().filter(|needle| !needle.is_in_some(&template.literals)) {
+        let pieces = own_pieces.get_or_insert_with(|| pieces(template));
+        if let Ok(found) = find(pieces, len, needle, Place::ANYWHERE) {
+            candidates.and(found);
+        }
+        if candidates == Found::No {
+            return Found::No;
         }
     }
     if candidates == Found::All && literals_decide(test, template) {

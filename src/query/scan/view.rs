@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::bitmap::Bitmap;
 use super::text::TextTest;
 use super::value_test::{ValueTest, form_may_hold};
+use crate::block::writer::form_of;
 use crate::block::{ChunkKey, Column, ColumnInfo, FilterReader, Footer, Form, Ids, RowGroup, ShapeTable, Texts};
 use crate::event::{EventId, Origin, PathId, PathTable, Sequence};
 use crate::query::cache::Chunk;
@@ -25,6 +26,17 @@ pub(crate) struct StoredView {
     pub(crate) footer: Arc<Footer>,
     pub(crate) group: usize,
     chunks: HashMap<ChunkKey, Chunk, foldhash::fast::FixedState>,
+}
+
+/// How large a column is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnSize {
+    pub(crate) values: u32,
+    /// How many entries they say.
+    pub(crate) entries: u32,
+    pub(crate) form: Form,
+    /// Length of the entries' texts, about.
+    pub(crate) text_bytes: u64,
 }
 
 /// Parts that have to be loaded before the query can go on.
@@ -103,6 +115,27 @@ impl View {
         match self {
             Self::Memory(group) => group.column(path).is_some(),
             Self::Stored(stored) => stored.column_info(path).is_some(),
+        }
+    }
+
+    /// How large a column is, without reading it; `None` if no row has a value.
+    pub(crate) fn size_of(&self, path: PathId) -> Option<ColumnSize> {
+        match self {
+            Self::Memory(group) => {
+                let column = group.column(path)?;
+                Some(ColumnSize {
+                    values: column.len() as u32,
+                    entries: column.values.len() as u32,
+                    form: form_of(&column.values),
+                    text_bytes: column.values.memory_bytes() as u64,
+                })
+            }
+            Self::Stored(stored) => {
+                let info = stored.column_info(path)?;
+                let entries = info.distinct.unwrap_or(info.values);
+                let text_bytes = info.text_bytes.saturating_mul(u64::from(entries)) / u64::from(info.values.max(1));
+                Some(ColumnSize { values: info.values, entries, form: info.form, text_bytes })
+            }
         }
     }
 

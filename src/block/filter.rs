@@ -20,7 +20,7 @@ pub(super) use build::FilterBuilder;
 pub struct FilterReader {
     trigrams: Option<Trigrams>,
     /// Trigrams within these values are left out of the trigrams: each value is a run of hexadecimal
-    /// digits that no other such digit stands beside. Without trigrams, these are all of the column.
+    /// digits that no other such digit stands beside. Without trigrams, these are all of the column's.
     values: Option<ValueSet>,
     /// Whether trigrams of hexadecimal digits only are left out.
     without_hex: bool,
@@ -81,8 +81,8 @@ impl FilterReader {
 fn may_be_in_value(values: &ValueSet, part: &[u8], at: usize) -> bool {
     let start = at - part[..at].iter().rev().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let end = at + part[at..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    let whole = start > 0 && end < part.len();
-    values.may_have_part(&part[start..end]) && (!whole || values.len == 0 || end - start == values.len)
+    let run = &part[start..end];
+    if start > 0 && end < part.len() { values.may_have(run) } else { values.may_have_part(run) }
 }
 
 /// A set of trigrams: bit `n % 8` of byte `n / 8` for the three classes, 6 bits each, the first highest.
@@ -101,7 +101,7 @@ impl Trigrams {
 /// A set of whole values.
 #[derive(Clone, Debug, PartialEq)]
 struct ValueSet {
-    /// Bytes that every value has; 0: they differ.
+    /// Bytes of every value, or of the longest where there are trigrams; 0: not known.
     len: usize,
     seed: u64,
     segment_len: u32,

@@ -32,6 +32,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod time_form;
+pub mod time_pattern;
 mod wire;
 pub mod writer;
 
@@ -46,4 +47,5 @@ pub use raw::RawCursor;
 pub use reader::{Context, Ids};
 pub use shape::{Shape, ShapePart, ShapeTable};
 pub use templated::{Slot, Template, Templated};
+pub use time_pattern::{TimePart, TimePattern, TimePiece};
 pub use writer::{BlockSummary, BlockWriter, WriterOptions};

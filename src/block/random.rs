@@ -1,6 +1,7 @@
 //! Random values of every form, for tests of what is asked of them.
 
 use super::column::TimeForm;
+use super::time_pattern::{TimePart, TimePattern, TimePiece};
 use super::{Slot, Template, Templated, Texts, Values};
 
 /// A seeded generator (xorshift64*).
@@ -71,13 +72,14 @@ const NUMBERS: &[i64] = &[0, 1, 5, 7, 10, 11, 12, 100, 101, 500, 1212, 11_111, 1
 /// Values of any form but templates.
 pub(crate) fn random_values(rng: &mut Rng, count: usize) -> Values {
     let positive = |rng: &mut Rng, below: u64| rng.pick(NUMBERS).unsigned_abs() % below;
-    match rng.below(9) {
+    match rng.below(10) {
         0 => Values::Integers((0..count).map(|_| rng.pick(NUMBERS)).collect()),
         1 => Values::Decimals { values: (0..count).map(|_| rng.pick(NUMBERS)).collect(), scale: 2 },
         2 => {
-            let width = 1 + rng.below(3) as u16;
+            let hyphens = rng.below(3) == 0;
+            let width = if hyphens { 16 } else { 1 + rng.below(3) as u16 };
             let bytes = (0..count * usize::from(width)).map(|_| rng.pick(&[0x11, 0x1a, 0xa1, 0xaa, 0xde, 0xad, 0]));
-            Values::Hex { bytes: bytes.collect(), width, upper: rng.below(2) == 0 }
+            Values::Hex { bytes: bytes.collect(), width, upper: rng.below(2) == 0, hyphens }
         }
         3 => Values::Ipv4((0..count).map(|_| rng.pick(&[0x0a00_0001, 0x0a00_000a, 0x0101_0101])).collect()),
         4 | 5 => {
@@ -94,6 +96,13 @@ pub(crate) fn random_values(rng: &mut Rng, count: usize) -> Values {
             let form = TimeForm { separator: rng.pick(b"T "), point: b',', fraction: 3, zulu: rng.below(2) == 0 };
             let times = [1_781_395_200_123_000_000, 0, 86_400_000_000_000];
             Values::Times { values: (0..count).map(|_| rng.pick(&times)).collect(), form }
+        }
+        7 => {
+            let parts = TimePart::ALL;
+            let mut pieces = vec![TimePiece::Literal(rng.text(1)), TimePiece::Part(rng.pick(&parts))];
+            pieces.extend([TimePiece::Literal(rng.text(1)), TimePiece::Part(rng.pick(&parts))]);
+            let times = [1_781_395_200_123_000_000, 0, 86_400_000_000_000, 1_781_395_211_000_000_000];
+            Values::TimeTexts { times: (0..count).map(|_| rng.pick(&times)).collect(), pattern: TimePattern(pieces) }
         }
         _ => {
             let mut texts = Texts::default();

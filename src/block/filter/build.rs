@@ -17,8 +17,8 @@ pub(in crate::block) struct FilterBuilder {
     trigrams: TrigramSet,
     /// Hashes of whole values, in any order, perhaps repeated.
     values: Vec<u64>,
-    /// Length of each of them; 0 if they differ.
-    value_len: Option<usize>,
+    /// Length of the shortest and of the longest.
+    value_lens: (usize, usize),
     without_hex: bool,
     /// Whether some value that trigrams leave out cannot be told from what stands beside it.
     values_blur: bool,
@@ -31,7 +31,7 @@ impl FilterBuilder {
         Self {
             trigrams: TrigramSet { bits: Vec::new(), folded: String::new() },
             values: Vec::new(),
-            value_len: None,
+            value_lens: NO_VALUES,
             without_hex: false,
             values_blur: false,
             spelled: Vec::new(),
@@ -63,7 +63,7 @@ impl FilterBuilder {
         spellings: &[Spelling],
         compressor: &mut Compressor,
     ) -> Option<(Vec<u8>, Vec<u8>)> {
-        (self.without_hex, self.values_blur, self.value_len) = (false, false, None);
+        (self.without_hex, self.values_blur, self.value_lens) = (false, false, NO_VALUES);
         self.values.clear();
         self.trigrams.clear();
         match values {
@@ -80,7 +80,9 @@ impl FilterBuilder {
                 self.add_values(values);
             }
             Values::Hex { .. } | Values::Ipv4(_) => self.add_values(values),
-            Values::Integers(_) | Values::Decimals { .. } | Values::Times { .. } => return None,
+            Values::Integers(_) | Values::Decimals { .. } | Values::Times { .. } | Values::TimeTexts { .. } => {
+                return None;
+            }
         }
         self.write(trigrams_tell(values), compressor)
     }
@@ -115,10 +117,7 @@ impl FilterBuilder {
                 text = fold::fold(text_of(&text)).into_owned().into_bytes();
             }
             self.values.push(xxh3_64(&text));
-            let len = *self.value_len.get_or_insert(text.len());
-            if len != text.len() || len as u64 > VALUE_BYTES_MAX {
-                self.value_len = Some(0);
-            }
+            self.value_lens = (self.value_lens.0.min(text.len()), self.value_lens.1.max(text.len()));
         }
         self.text = text;
     }
@@ -138,10 +137,8 @@ impl FilterBuilder {
             self.each_text(template, |builder, text| builder.trigrams.add(text));
         }
         for &spelling in spellings {
-            let special =
-                |slot: &Slot| matches!(&slot.values, Values::Texts(texts) if has_special(spelling, &texts.bytes));
-            let special =
-                literals.iter().any(|literal| has_special(spelling, literal)) || template.slots.iter().any(special);
+            let special = literals.iter().any(|literal| has_special(spelling, literal))
+                || template.slots.iter().any(|slot| values_have_special(spelling, &slot.values));
             if special {
                 self.each_text(template, |builder, text| builder.add_spelled(text, spelling));
             }
@@ -189,24 +186,27 @@ impl FilterBuilder {
             }
             Values::Decimals { values, scale } => local.add_decimals(values, u32::from(*scale)),
             Values::Ipv4(values) => local.add_addresses(values),
-            Values::Hex { bytes, width, .. } => local.add_hex(bytes, usize::from(*width)),
-            // All times of a form have their digits at the same places.
-            values @ Values::Times { .. } => {
+            Values::Hex { bytes, width, hyphens, .. } => local.add_hex(bytes, usize::from(*width), *hyphens),
+            // All times of most forms have their digits at the same places.
+            values @ (Values::Times { .. } | Values::TimeTexts { .. }) => {
+                let alike = !matches!(values, Values::TimeTexts { pattern, .. } if !pattern.has_one_length());
                 let mut text = Vec::new();
-                values.write_text(0, &mut text);
-                local.add(&text);
+                for entry in 0..if alike { 1 } else { values.len() } {
+                    text.clear();
+                    values.write_text(entry, &mut text);
+                    local.add(&text);
+                }
             }
             Values::Templated(_) => unreachable!("templates do not nest"),
         }
         let edges = (local.first, local.last);
-        if let Values::Hex { width, .. } = &slot.values {
+        if let Values::Hex { hyphens, .. } = &slot.values {
             self.without_hex = true;
             let alone = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_hexdigit);
-            let clear = *width >= HEX_BYTES_MIN && alone(left.last()) && alone(right.first());
-            if clear && !self.values_blur {
+            self.values_blur |= *hyphens || !alone(left.last()) || !alone(right.first());
+            if !self.values_blur {
                 self.add_values(&slot.values);
             }
-            self.values_blur |= !clear || self.value_len == Some(0);
         }
         edges
     }
@@ -245,7 +245,9 @@ impl FilterBuilder {
             out.stream(&bits, Pack::Text);
         }
         if let Some(filter) = values {
-            put_varint(&mut out.head, self.value_len.unwrap_or_default() as u64);
+            let (shortest, longest) = self.value_lens;
+            let known = (has_trigrams || shortest == longest) && longest as u64 <= VALUE_BYTES_MAX;
+            put_varint(&mut out.head, if known { longest as u64 } else { 0 });
             out.head.extend(filter.descriptor.seed.to_le_bytes());
             put_varint(&mut out.head, u64::from(filter.descriptor.segment_length));
             put_varint(&mut out.head, u64::from(filter.descriptor.segment_count_length));
@@ -286,7 +288,22 @@ fn literals_with_affixes(template: &Template) -> Vec<Vec<u8>> {
 fn is_plain(values: &Values) -> bool {
     match values {
         Values::Texts(texts) => texts.bytes.is_ascii() && (0..texts.len()).all(|i| !texts.range(i).is_empty()),
+        Values::TimeTexts { pattern, .. } => {
+            let parts = pattern.0.len() > pattern.literals().count();
+            parts && pattern.literals().all(str::is_ascii)
+        }
         _ => !values.is_empty(),
+    }
+}
+
+/// Whether a spelling may write any of a variable's values in another way: its affixes aside.
+fn values_have_special(spelling: Spelling, values: &Values) -> bool {
+    match values {
+        Values::Texts(texts) => has_special(spelling, &texts.bytes),
+        Values::TimeTexts { pattern, .. } => {
+            pattern.literals().any(|literal| has_special(spelling, literal.as_bytes()))
+        }
+        _ => false,
     }
 }
 
@@ -369,8 +386,13 @@ impl Local<'_> {
         }
     }
 
-    /// Adds the two digits at either end of each; those between are left out.
-    fn add_hex(&mut self, bytes: &[u8], width: usize) {
+    /// Adds the two digits at either end of each, and all that may stand around hyphens; digits between
+    /// are left out.
+    fn add_hex(&mut self, bytes: &[u8], width: usize, hyphens: bool) {
+        let classes = b"0abcdef";
+        for (a, b) in classes.iter().flat_map(|a| classes.iter().map(move |b| (*a, *b))).filter(|_| hyphens) {
+            [[a, b, b'-'], [a, b'-', b], [b'-', a, b]].iter().for_each(|three| self.trigrams.add_folded(three));
+        }
         let digits =
             |byte: u8| [b"0123456789abcdef"[usize::from(byte >> 4)], b"0123456789abcdef"[usize::from(byte & 15)]];
         let (mut first, mut last) = ([false; 256], [false; 256]);
@@ -469,6 +491,8 @@ const FILTERED_BYTES_MIN: usize = 16 << 10;
 const FILTERED_VALUES_BYTES_MIN: usize = 64 << 10;
 /// How many times as large as a filter of values a column must be.
 const STORED_BY_FILTER_MIN: usize = 4;
+/// Lengths of the shortest and the longest of no values.
+const NO_VALUES: (usize, usize) = (usize::MAX, 0);
 /// Fewer values than this have no filter: its smallest form would be larger than they are.
 const VALUES_MIN: usize = 64;
 
@@ -520,7 +544,12 @@ mod tests {
     }
 
     fn hex_ids(rng: &mut Rng, count: usize) -> Values {
-        Values::Hex { bytes: (0..16 * count).map(|_| rng.below(256) as u8).collect(), width: 16, upper: false }
+        Values::Hex {
+            bytes: (0..16 * count).map(|_| rng.below(256) as u8).collect(),
+            width: 16,
+            upper: false,
+            hyphens: false,
+        }
     }
 
     fn one_template(literals: [&str; 2], values: Values) -> Templated {

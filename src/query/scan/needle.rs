@@ -17,6 +17,11 @@ use crate::query::value::fold_char;
 pub(super) struct Needle {
     folded: String,
     finder: Regex,
+    /// Where in it the byte is that is likely the rarest; `None` if it is not ASCII.
+    rarest: Option<usize>,
+    /// Bytes that stand somewhere in it but at its start, and somewhere but at its end.
+    after_start: [bool; 256],
+    before_end: [bool; 256],
 }
 
 /// What a value is asked. All texts are folded.
@@ -82,7 +87,13 @@ impl Found {
 impl Needle {
     /// A part that stands anywhere, any case. In the error's place a sentence: it is too long.
     pub(super) fn new(part: &str) -> Result<Self, String> {
-        Ok(Self { folded: crate::query::value::fold(part).into_owned(), finder: find_part(part)? })
+        let folded = crate::query::value::fold(part).into_owned();
+        let (mut after_start, mut before_end) = ([false; 256], [false; 256]);
+        folded.bytes().skip(1).for_each(|byte| after_start[usize::from(byte)] = true);
+        folded.bytes().rev().skip(1).for_each(|byte| before_end[usize::from(byte)] = true);
+        let rarity = |byte: u8| COMMON_BYTES.iter().position(|&common| common == byte).unwrap_or(COMMON_BYTES.len());
+        let rarest = (0..folded.len()).max_by_key(|&at| rarity(folded.as_bytes()[at])).filter(|_| folded.is_ascii());
+        Ok(Self { finder: find_part(part)?, folded, rarest, after_start, before_end })
     }
 
     pub(super) fn folded(&self) -> &str {
@@ -90,7 +101,50 @@ impl Needle {
     }
 
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
-        self.finder.is_match(text)
+        match self.rarest {
+            Some(rarest) if text.len() <= SHORT_BYTES_MAX && text.is_ascii() => {
+                self.find_short(text, rarest, 0).is_some()
+            }
+            _ => self.finder.is_match(text),
+        }
+    }
+
+    /// Whether the part could go on, behind its start, with this byte of a text; or end with it before its
+    /// end.
+    pub(super) fn may_go_on_with(&self, byte: u8) -> bool {
+        !byte.is_ascii() || self.after_start[usize::from(byte.to_ascii_lowercase())]
+    }
+
+    /// As [`Needle::may_go_on_with`], for what stands before a border.
+    pub(super) fn may_come_with(&self, byte: u8) -> bool {
+        !byte.is_ascii() || self.before_end[usize::from(byte.to_ascii_lowercase())]
+    }
+
+    /// Where the part begins in a short ASCII text, at or behind `from`: a search that costs little to
+    /// begin.
+    fn find_short(&self, text: &[u8], rarest: usize, from: usize) -> Option<usize> {
+        let part = self.folded.as_bytes();
+        let rare = part[rarest];
+        let mut at = from + rarest;
+        while let Some(rest) = text.get(at..) {
+            at += memchr::memchr2(rare, rare.to_ascii_uppercase(), rest)?;
+            let start = at - rarest;
+            if text.get(start..start + part.len())?.eq_ignore_ascii_case(part) {
+                return Some(start);
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// Where the part is in a text, at or behind `from`.
+    fn find_at(&self, text: &[u8], from: usize) -> Option<std::ops::Range<usize>> {
+        match self.rarest {
+            Some(rarest) if text.len() <= SHORT_BYTES_MAX && text.is_ascii() => {
+                self.find_short(text, rarest, from).map(|start| start..start + self.folded.len())
+            }
+            _ => self.finder.find_at(text, from).map(|place| place.range()),
+        }
     }
 
     /// Whether a text of so few bytes cannot hold it: folding makes no text longer by more than a half.
@@ -101,12 +155,12 @@ impl Needle {
     /// Whether it is in one of these texts.
     pub(super) fn is_in_some(&self, texts: &Texts) -> bool {
         let mut at = 0;
-        while let Some(place) = self.finder.find_at(&texts.bytes, at) {
-            let index = text_at(&texts.ends, 0, place.start());
-            if place.end() <= texts.ends[index] as usize {
+        while let Some(place) = self.find_at(&texts.bytes, at) {
+            let index = text_at(&texts.ends, 0, place.start);
+            if place.end <= texts.ends[index] as usize {
                 return true;
             }
-            at = place.start() + 1;
+            at = place.start + 1;
         }
         false
     }
@@ -121,12 +175,12 @@ impl Needle {
     /// Calls `found` for each text that it is in, in order.
     pub(super) fn each_text(&self, texts: &Texts, mut found: impl FnMut(u32)) {
         let (mut at, mut index) = (0, 0);
-        while let Some(place) = self.finder.find_at(&texts.bytes, at) {
-            index = text_at(&texts.ends, index, place.start());
+        while let Some(place) = self.find_at(&texts.bytes, at) {
+            index = text_at(&texts.ends, index, place.start);
             let end = texts.ends[index] as usize;
-            if place.end() > end {
+            if place.end > end {
                 // The last bytes of one text and the first of the next.
-                at = place.start() + 1;
+                at = place.start + 1;
                 continue;
             }
             found(index as u32);
@@ -134,6 +188,11 @@ impl Needle {
         }
     }
 }
+
+/// Bytes of log texts, the most common first: no more than a guess at what is rare.
+const COMMON_BYTES: &[u8] = b" e0taoinrs1lc2d/p3.m4u5-6h78g9bf:=wyv_k,\"xjqz";
+/// Texts up to this are searched without the machinery that pays on long ones, in bytes.
+const SHORT_BYTES_MAX: usize = 512;
 
 /// The text that holds byte `at`: the first from `from` that ends behind it.
 fn text_at(ends: &[u32], from: usize, at: usize) -> usize {
@@ -173,7 +232,7 @@ impl Plain<'_> {
                 let digits = part.strip_prefix('-').unwrap_or(part);
                 part.len() <= NUMBER_BYTES_MAX && digits.bytes().all(|byte| byte.is_ascii_digit())
             }
-            Self::Values(Values::Hex { width, .. }) => {
+            Self::Values(Values::Hex { width, hyphens: false, .. }) => {
                 let fits = match ask {
                     Ask::Is(_) => part.len() == 2 * usize::from(*width),
                     _ => part.len() <= 2 * usize::from(*width),
@@ -195,8 +254,7 @@ impl Plain<'_> {
         Found::some(match (self, ask) {
             (Self::Values(Values::Texts(texts)), Ask::Holds(needle)) => needle.scan(texts),
             (Self::Values(Values::Texts(texts)), _) => {
-                let text = |index| std::str::from_utf8(texts.get(index)).expect("the texts of a column are UTF-8");
-                Bitmap::from_fn(self.len(), |index| ask.fits(text(index as usize)))
+                Bitmap::from_fn(self.len(), |index| ask.fits(texts.get(index as usize)))
             }
             (Self::Digits(values, digits), _) => return fitting_digits(values, *digits, ask),
             (Self::Values(Values::Integers(values)), Ask::Is(part)) => {
@@ -204,13 +262,16 @@ impl Plain<'_> {
                 which(values, |&value| value == wanted)
             }
             (Self::Values(Values::Integers(values)), _) => fitting_integers(values, ask),
-            (Self::Values(Values::Hex { bytes, width, .. }), _) => {
+            (Self::Values(Values::Hex { bytes, width, hyphens: false, .. }), _) => {
                 return fitting_hex(bytes, usize::from(*width), ask);
+            }
+            (Self::Values(values @ Values::Hex { bytes, width, .. }), _) => {
+                fitting_uuids(values, bytes, usize::from(*width), ask)
             }
             (Self::Values(values), Ask::Holds(needle)) => needle.scan(&render(values)),
             (Self::Values(values), _) => {
                 let mut text = Vec::new();
-                Bitmap::from_fn(self.len(), |index| ask.fits(values.text(index as usize, &mut text)))
+                Bitmap::from_fn(self.len(), |index| ask.fits(values.text_bytes(index as usize, &mut text)))
             }
         })
     }
@@ -224,12 +285,12 @@ impl Ask<'_> {
         }
     }
 
-    fn fits(&self, text: &str) -> bool {
+    fn fits(&self, text: &[u8]) -> bool {
         match self {
-            Self::Holds(needle) => needle.is_in(text.as_bytes()),
-            Self::Begins(part) => strip_folded(text, part).is_some(),
+            Self::Holds(needle) => needle.is_in(text),
+            Self::Begins(part) => begins_folded(text, part),
             Self::Ends(part) => ends_folded(text, part),
-            Self::Is(part) => super::text::equals_folded(text, part),
+            Self::Is(part) => is_folded(text, part),
         }
     }
 
@@ -244,24 +305,41 @@ impl Ask<'_> {
     }
 }
 
-/// What is left of a text behind a folded part that it begins with.
-pub(super) fn strip_folded<'t>(text: &'t str, part: &str) -> Option<&'t str> {
-    let front = text.as_bytes().get(..part.len());
-    if let Some(front) = front.filter(|front| front.is_ascii()) {
-        return front.eq_ignore_ascii_case(part.as_bytes()).then(|| &text[part.len()..]);
+/// Whether a text begins with a folded part.
+pub(super) fn begins_folded(text: &[u8], part: &str) -> bool {
+    match text.get(..part.len()).filter(|front| front.is_ascii()) {
+        Some(front) => front.eq_ignore_ascii_case(part.as_bytes()),
+        None if text.is_ascii() => false,
+        None => {
+            let mut chars = utf8(text).chars();
+            part.chars().all(|wanted| chars.next().map(fold_char) == Some(wanted))
+        }
     }
-    let mut chars = text.chars();
-    part.chars().all(|wanted| chars.next().map(fold_char) == Some(wanted)).then(|| chars.as_str())
 }
 
 /// Whether a text ends with a folded part.
-pub(super) fn ends_folded(text: &str, part: &str) -> bool {
-    let back = text.len().checked_sub(part.len()).map(|start| &text.as_bytes()[start..]);
-    if let Some(back) = back.filter(|back| back.is_ascii()) {
-        return back.eq_ignore_ascii_case(part.as_bytes());
+pub(super) fn ends_folded(text: &[u8], part: &str) -> bool {
+    let back = text.len().checked_sub(part.len()).map(|start| &text[start..]);
+    match back.filter(|back| back.is_ascii()) {
+        Some(back) => back.eq_ignore_ascii_case(part.as_bytes()),
+        None if text.is_ascii() => false,
+        None => {
+            let mut chars = utf8(text).chars().rev();
+            part.chars().rev().all(|wanted| chars.next().map(fold_char) == Some(wanted))
+        }
     }
-    let mut chars = text.chars().rev();
-    part.chars().rev().all(|wanted| chars.next().map(fold_char) == Some(wanted))
+}
+
+/// Whether a text is a folded part.
+fn is_folded(text: &[u8], part: &str) -> bool {
+    if text.is_ascii() {
+        return text.eq_ignore_ascii_case(part.as_bytes());
+    }
+    utf8(text).chars().map(fold_char).eq(part.chars())
+}
+
+pub(super) fn utf8(text: &[u8]) -> &str {
+    std::str::from_utf8(text).expect("the texts of a column are UTF-8")
 }
 
 fn which<T>(values: &[T], mut test: impl FnMut(&T) -> bool) -> Bitmap {
@@ -368,6 +446,23 @@ fn fitting_hex(bytes: &[u8], width: usize, ask: Ask<'_>) -> Found {
             Bitmap::from_fn(len, |index| (0..=last).any(|at| holds_nibbles(entry(index), at, part)))
         }
     })
+}
+
+/// As [`fitting_hex`], of values with hyphens: those that hold the digits are looked at as text.
+fn fitting_uuids(values: &Values, bytes: &[u8], width: usize, ask: Ask<'_>) -> Bitmap {
+    let digits: String = ask.part().chars().filter(|&c| c != '-').collect();
+    let mut text = Vec::new();
+    let mut fits = |index: u32| ask.fits(values.text_bytes(index as usize, &mut text));
+    let len = values.len() as u32;
+    if digits.len() < HEX_SEARCH_DIGITS_MIN {
+        return Bitmap::from_fn(len, fits);
+    }
+    let mut fitting = Bitmap::none(len);
+    if digits.len() <= 2 * width {
+        let candidates = holding_hex(bytes, width, &digits);
+        candidates.iter().filter(|&index| fits(index)).for_each(|index| fitting.insert(index));
+    }
+    fitting
 }
 
 /// Fewer digits have no whole byte in each of their two places within bytes.

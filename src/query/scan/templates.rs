@@ -5,8 +5,10 @@
 //! would have to begin with, end with or be: so no text is put together to look for a part. Other tests
 //! take the texts that have their required parts, and put those together.
 
+use std::cmp::Ordering;
+
 use super::bitmap::Bitmap;
-use super::needle::{Ask, Found, Needle, Plain, ends_folded, strip_folded};
+use super::needle::{Ask, Found, Needle, Plain, begins_folded, ends_folded, utf8};
 use super::text::TextTest;
 use crate::block::{Template, Templated, Values};
 use crate::query::value::{fold_char, is_word_char};
@@ -27,20 +29,24 @@ impl Place {
 
 /// The texts that fit.
 pub(super) fn scan(test: &TextTest, texts: &Templated) -> Bitmap {
+    let mut pieces = Vec::new();
     each_template(texts, |template| match test.part() {
+        Some((needle, Place::ANYWHERE)) if needle.is_in_some(&template.literals) => Found::All,
         Some((needle, place)) => {
             let fits = |text: &str| test.fits(text);
-            find(&pieces(template), template.entries.len(), needle, place)
-                .unwrap_or_else(|_| verify(template, Found::All, fits))
+            take_pieces(template, &mut pieces);
+            find(&pieces, needle, place).unwrap_or_else(|_| verify(template, Found::All, fits))
         }
-        None => fitting(test, template),
+        None => fitting(test, template, &mut pieces),
     })
 }
 
 /// The texts that are this one, folded.
 pub(super) fn equal(needle: &Needle, texts: &Templated) -> Bitmap {
+    let mut pieces = Vec::new();
     each_template(texts, |template| {
-        find(&pieces(template), template.entries.len(), needle, Place::WHOLE)
+        take_pieces(template, &mut pieces);
+        find(&pieces, needle, Place::WHOLE)
             .unwrap_or_else(|_| verify(template, Found::All, |text| super::text::equals_folded(text, needle.folded())))
     })
 }
@@ -57,14 +63,15 @@ pub(super) fn fitting_of(texts: &Templated, may_have: impl Fn(u8) -> bool, fits:
 }
 
 /// The texts of affixed values that hold a part at a place. `None`: not known without making them.
-pub(super) fn find_affixed(
-    (prefix, values, digits, suffix): (&str, &[u64], u8, &str),
+pub(super) fn find_affixed<'a>(
+    (prefix, values, digits, suffix): (&'a str, &'a [u64], u8, &'a str),
     needle: &Needle,
     place: Place,
 ) -> Option<Found> {
     let gap = Gap { codes: None, plain: Plain::Digits(values, digits) };
-    let pieces = [Piece::Literal(prefix), Piece::Gap(gap), Piece::Literal(suffix)];
-    find(&pieces, values.len(), needle, place).ok()
+    let affix = |affix: &'a str| (!affix.is_empty()).then(|| Piece::Affix(affix.as_bytes()));
+    let pieces: Vec<Piece<'a>> = affix(prefix).into_iter().chain([Piece::Gap(gap)]).chain(affix(suffix)).collect();
+    find(&pieces, needle, place).ok()
 }
 
 /// The entries of which a literal or the text of a variable has what `has` looks for in single bytes.
@@ -92,11 +99,14 @@ pub(super) fn values_with_bytes(values: &Values, has: &dyn Fn(&[u8]) -> bool) ->
         Values::Texts(texts) if has(&texts.bytes) => Bitmap::from_fn(len, |entry| has(texts.get(entry as usize))),
         Values::Affixed { prefix, suffix, .. } if has(prefix.as_bytes()) || has(suffix.as_bytes()) => Bitmap::all(len),
         Values::Templated(texts) => with_bytes(texts, has),
+        Values::TimeTexts { pattern, .. } if pattern.literals().any(|literal| has(literal.as_bytes())) => {
+            Bitmap::all(len)
+        }
         _ => Bitmap::none(len),
     }
 }
 
-fn each_template(texts: &Templated, mut found: impl FnMut(&Template) -> Found) -> Bitmap {
+fn each_template<'a>(texts: &'a Templated, mut found: impl FnMut(&'a Template) -> Found) -> Bitmap {
     let mut fitting = Bitmap::none(texts.len() as u32);
     for template in &texts.templates {
         if template.entries.is_empty() {
@@ -112,13 +122,14 @@ fn each_template(texts: &Templated, mut found: impl FnMut(&Template) -> Found) -
 }
 
 /// The ranks that fit a test of which more than a part is to be known.
-fn fitting(test: &TextTest, template: &Template) -> Found {
-    let len = template.entries.len();
+fn fitting<'a>(test: &TextTest, template: &'a Template, pieces: &mut Vec<Piece<'a>>) -> Found {
     let mut candidates = Found::All;
-    let mut own_pieces = None;
+    pieces.clear();
     for needle in test.needles().iter().filter(|needle| !needle.is_in_some(&template.literals)) {
-        let pieces = own_pieces.get_or_insert_with(|| pieces(template));
-        if let Ok(found) = find(pieces, len, needle, Place::ANYWHERE) {
+        if pieces.is_empty() {
+            take_pieces(template, pieces);
+        }
+        if let Ok(found) = find(pieces, needle, Place::ANYWHERE) {
             candidates.and(found);
         }
         if candidates == Found::No {
@@ -134,7 +145,7 @@ fn fitting(test: &TextTest, template: &Template) -> Found {
 /// Whether every text of a template fits since one of its literals does, wherever it stands.
 fn literals_decide(test: &TextTest, template: &Template) -> bool {
     (0..template.literals.len()).any(|at| {
-        let literal = literal_of(template, at);
+        let literal = utf8(template.literals.get(at));
         if test.fits_anywhere() {
             return test.fits(literal);
         }
@@ -153,7 +164,7 @@ fn verify(template: &Template, candidates: Found, fits: impl Fn(&str) -> bool) -
     let mut fits = |rank: u32| {
         text.clear();
         template.write_text(rank as usize, &mut text);
-        fits(std::str::from_utf8(&text).expect("the texts of a column are UTF-8"))
+        fits(utf8(&text))
     };
     let len = template.entries.len() as u32;
     match candidates {
@@ -175,14 +186,13 @@ fn verify(template: &Template, candidates: Found, fits: impl Fn(&str) -> bool) -
     }
 }
 
-fn literal_of(template: &Template, at: usize) -> &str {
-    std::str::from_utf8(template.literals.get(at)).expect("the literals of a template are UTF-8")
-}
-
 /// What stands in a text one after the other.
 #[derive(Clone, Copy)]
 enum Piece<'a> {
-    Literal(&'a str),
+    /// A literal of the template.
+    Literal(&'a [u8]),
+    /// What stands around each number of a variable.
+    Affix(&'a [u8]),
     Gap(Gap<'a>),
 }
 
@@ -208,31 +218,35 @@ fn by_rank(codes: Option<&[u32]>, values: Bitmap) -> Bitmap {
     }
 }
 
-/// A template's pieces; what stands around each number of a variable is a literal too.
-fn pieces(template: &Template) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::with_capacity(2 * template.slots.len() + 1);
+/// Puts a template's pieces into `pieces`; empty ones are left out.
+fn take_pieces<'a>(template: &'a Template, pieces: &mut Vec<Piece<'a>>) {
+    fn push<'a>(pieces: &mut Vec<Piece<'a>>, text: &'a [u8], piece: fn(&'a [u8]) -> Piece<'a>) {
+        if !text.is_empty() {
+            pieces.push(piece(text));
+        }
+    }
+    pieces.clear();
     for (at, slot) in template.slots.iter().enumerate() {
-        pieces.push(Piece::Literal(literal_of(template, at)));
+        push(pieces, template.literals.get(at), Piece::Literal);
         let codes = slot.codes.as_deref();
         match &slot.values {
             Values::Affixed { prefix, values, digits, suffix } => {
-                pieces.push(Piece::Literal(prefix));
+                push(pieces, prefix.as_bytes(), Piece::Affix);
                 pieces.push(Piece::Gap(Gap { codes, plain: Plain::Digits(values, *digits) }));
-                pieces.push(Piece::Literal(suffix));
+                push(pieces, suffix.as_bytes(), Piece::Affix);
             }
             values => pieces.push(Piece::Gap(Gap { codes, plain: Plain::Values(values) })),
         }
     }
-    pieces.push(Piece::Literal(literal_of(template, template.slots.len())));
-    pieces.retain(|piece| !matches!(piece, Piece::Literal("")));
-    pieces
+    push(pieces, template.literals.get(template.slots.len()), Piece::Literal);
 }
 
 /// There are too many ways in which a part may lie across the pieces.
 struct TooMany;
 
-/// The ranks whose text holds a part at a place.
-fn find(pieces: &[Piece<'_>], len: usize, needle: &Needle, place: Place) -> Result<Found, TooMany> {
+/// The ranks whose text holds a part at a place. A part that may stand anywhere is in none of the
+/// template's literals.
+fn find(pieces: &[Piece<'_>], needle: &Needle, place: Place) -> Result<Found, TooMany> {
     let mut search = Search { pieces, part: needle.folded(), place, asks: Vec::new(), ways: Vec::new(), steps: 0 };
     if place.at_start {
         search.walk(0, 0)?;
@@ -258,7 +272,6 @@ fn find(pieces: &[Piece<'_>], len: usize, needle: &Needle, place: Place) -> Resu
             break;
         }
     }
-    debug_assert!(!matches!(&found, Found::Some(ranks) if ranks.len() as usize != len));
     Ok(found)
 }
 
@@ -282,34 +295,57 @@ impl<'a> Search<'a> {
     /// The part may begin in any piece.
     fn start_anywhere(&mut self, needle: &'a Needle) -> Result<(), TooMany> {
         let (part, at_end) = (self.part, self.place.at_end);
-        if !at_end {
-            let within = |piece: &Piece<'_>| match piece {
-                Piece::Literal(literal) => !needle.is_longer_than(literal.len()) && needle.is_in(literal.as_bytes()),
-                Piece::Gap(_) => false,
-            };
-            if part.is_empty() || self.pieces.iter().any(within) {
-                return self.record();
-            }
+        if part.is_empty() && !at_end {
+            return self.record();
         }
         for at in 0..self.pieces.len() {
+            if let Piece::Affix(affix) = self.pieces[at]
+                && !at_end
+                && !needle.is_longer_than(affix.len())
+                && needle.is_in(affix)
+            {
+                return self.record();
+            }
+            if let Piece::Gap(gap) = self.pieces[at]
+                && !at_end
+                && gap.plain.may_fit(Ask::Holds(needle))
+            {
+                self.asks.push((at, Ask::Holds(needle)));
+                self.record()?;
+                self.asks.pop();
+            }
+            if at_end || self.may_cross(at, needle) {
+                self.cross(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the part may begin in piece `at` and go on behind it, going by the bytes at that border.
+    fn may_cross(&self, at: usize, needle: &Needle) -> bool {
+        let behind = match self.pieces.get(at + 1) {
+            Some(Piece::Literal(text) | Piece::Affix(text)) => needle.may_go_on_with(text[0]),
+            Some(Piece::Gap(_)) => true,
+            None => false,
+        };
+        behind
+            && match self.pieces[at] {
+                Piece::Literal(text) | Piece::Affix(text) => needle.may_come_with(text[text.len() - 1]),
+                Piece::Gap(_) => true,
+            }
+    }
+
+    /// The part begins in piece `at` and goes on behind it, or ends the text with it.
+    fn cross(&mut self, at: usize) -> Result<(), TooMany> {
+        let (part, at_end) = (self.part, self.place.at_end);
+        for cut in cuts(part).filter(|&cut| cut > 0 && (at_end || cut < part.len())) {
             match self.pieces[at] {
-                Piece::Literal(literal) => {
-                    for cut in cuts(part).filter(|&cut| cut > 0 && (at_end || cut < part.len())) {
-                        if self.may_go_on(at + 1, cut) && ends_folded(literal, &part[..cut]) {
-                            self.walk(at + 1, cut)?;
-                        }
+                Piece::Literal(text) | Piece::Affix(text) => {
+                    if self.may_go_on(at + 1, cut) && ends_folded(text, &part[..cut]) {
+                        self.walk(at + 1, cut)?;
                     }
                 }
-                Piece::Gap(gap) => {
-                    if !at_end && gap.plain.may_fit(Ask::Holds(needle)) {
-                        self.asks.push((at, Ask::Holds(needle)));
-                        self.record()?;
-                        self.asks.pop();
-                    }
-                    for cut in cuts(part).filter(|&cut| cut > 0 && (at_end || cut < part.len())) {
-                        self.ask(at, Ask::Ends(&part[..cut]), cut)?;
-                    }
-                }
+                Piece::Gap(_) => self.ask(at, Ask::Ends(&part[..cut]), cut)?,
             }
         }
         Ok(())
@@ -328,7 +364,7 @@ impl<'a> Search<'a> {
         match self.pieces.get(at) {
             None if rest.is_empty() => self.record(),
             None => Ok(()),
-            Some(Piece::Literal(literal)) => match eat(literal, rest) {
+            Some(Piece::Literal(text) | Piece::Affix(text)) => match eat(text, rest) {
                 Eaten::No => Ok(()),
                 Eaten::All(len) => self.walk(at + 1, from + len),
                 Eaten::Within if self.place.at_end => Ok(()),
@@ -367,8 +403,8 @@ impl<'a> Search<'a> {
             (_, None) => true,
             (None, Some(_)) => false,
             (Some(Piece::Gap(_)), _) => true,
-            (Some(Piece::Literal(literal)), Some(wanted)) => {
-                literal.as_bytes().first().is_none_or(|byte| !byte.is_ascii() || byte.to_ascii_lowercase() == *wanted)
+            (Some(Piece::Literal(text) | Piece::Affix(text)), Some(wanted)) => {
+                !text[0].is_ascii() || text[0].to_ascii_lowercase() == *wanted
             }
         }
     }
@@ -392,12 +428,17 @@ enum Eaten {
     All(usize),
 }
 
-fn eat(literal: &str, rest: &str) -> Eaten {
-    if literal.len() > rest.len() && literal.as_bytes()[..=rest.len()].is_ascii() {
-        return if strip_folded(literal, rest).is_some() { Eaten::Within } else { Eaten::No };
+fn eat(literal: &[u8], rest: &str) -> Eaten {
+    if literal.is_ascii() {
+        return match literal.len().cmp(&rest.len()) {
+            Ordering::Greater if begins_folded(literal, rest) => Eaten::Within,
+            Ordering::Greater => Eaten::No,
+            _ if literal.eq_ignore_ascii_case(&rest.as_bytes()[..literal.len()]) => Eaten::All(literal.len()),
+            _ => Eaten::No,
+        };
     }
     let mut left = rest.chars();
-    for c in literal.chars() {
+    for c in utf8(literal).chars() {
         match left.next() {
             None => return Eaten::Within,
             Some(wanted) if wanted != fold_char(c) => return Eaten::No,
@@ -566,7 +607,11 @@ mod tests {
     /// What is asked of which pieces to find a part.
     fn ways(texts: &Templated, part: &str) -> Vec<String> {
         let (needle, template) = (Needle::new(part).unwrap(), &texts.templates[0]);
-        let pieces = pieces(template);
+        if needle.is_in_some(&template.literals) {
+            return vec![String::new()];
+        }
+        let mut pieces = Vec::new();
+        take_pieces(template, &mut pieces);
         let mut search = Search {
             pieces: &pieces,
             part: needle.folded(),

@@ -146,7 +146,7 @@ impl ValueTest {
                     ),
                 )
             }
-            (Self::Equals(operand), Values::Hex { bytes, width, .. }) if operand.number.is_none() => {
+            (Self::Equals(operand), Values::Hex { bytes, width, hyphens: false, .. }) if operand.number.is_none() => {
                 let width = usize::from(*width);
                 let Some(wanted) = read_hex(&operand.folded).filter(|wanted| wanted.len() == width) else {
                     return Some(Bitmap::none(len));
@@ -356,7 +356,7 @@ pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
         Form::Texts | Form::Templated | Form::Affixed => true,
         Form::Integers => number(c) || c == '-',
         Form::Decimals => number(c) || matches!(c, '-' | '.'),
-        Form::Hex => c.is_ascii_hexdigit(),
+        Form::Hex => c.is_ascii_hexdigit() || c == '-',
         Form::Ipv4 => number(c) || c == '.',
         Form::Times => number(c) || matches!(c, '-' | ':' | '.' | ',' | 't' | 'z' | ' '),
     };
@@ -374,9 +374,12 @@ pub(super) fn value_may_hold(values: &Values, c: char) -> bool {
     let number = c.is_ascii_digit();
     match values {
         Values::Texts(_) | Values::Templated(_) => true,
+        Values::TimeTexts { pattern, .. } => {
+            number || pattern.literals().flat_map(|text| text.chars()).any(|own| fold_char(own) == c)
+        }
         Values::Integers(_) => number || c == '-',
         Values::Decimals { .. } => number || matches!(c, '-' | '.'),
-        Values::Hex { .. } => c.is_ascii_hexdigit(),
+        Values::Hex { hyphens, .. } => c.is_ascii_hexdigit() || (*hyphens && c == '-'),
         Values::Ipv4(_) => number || c == '.',
         Values::Affixed { prefix, suffix, .. } => {
             number || prefix.chars().chain(suffix.chars()).any(|own| fold_char(own) == c)
@@ -460,7 +463,8 @@ mod tests {
 
     #[test]
     fn typed_texts_compare_as_the_texts_they_stand_for() {
-        let hex = Values::Hex { bytes: vec![0x12, 0xe3, 0xab, 0xcd, 0x00, 0x10], width: 2, upper: true };
+        let hex =
+            Values::Hex { bytes: vec![0x12, 0xe3, 0xab, 0xcd, 0x00, 0x10], width: 2, upper: true, hyphens: false };
         check_forms(
             &hex,
             &["f:abcd", "f:ABCD", "f:12e3", "f:12000", "f:10", "f:0010", "f:*bc*", "f:>12", "f:abc", "f:xyz"],

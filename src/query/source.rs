@@ -361,7 +361,7 @@ fn decode_chunk(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk,
             let columns = &referred.collect::<Vec<_>>();
             Chunk::Column(Arc::new(footer.decode_column(group, path, bytes, Context { times, shapes, columns })?))
         }
-        ChunkKey::Words(_) | ChunkKey::Trigrams(_) => {
+        ChunkKey::Filter(_) => {
             let chunk = footer.groups[group].chunk(key).expect("only parts that exist are decoded");
             Chunk::Filter(Arc::new(footer.decode_filter(&chunk, bytes)?))
         }

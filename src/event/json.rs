@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::keys::{Key, Keys};
 use super::spelling::unescape;
-use super::{Field, Spelling};
+use super::{Field, PathId, Spelling};
 
 /// Most values of one event. The rest stays in `raw` and is counted.
 pub const FIELDS_MAX: usize = 2_000;
@@ -65,8 +65,57 @@ impl<'a, 'p> Walker<'a, 'p> {
         Ok(Self { raw, text: simdutf8::basic::from_utf8(raw).ok(), at: 0, keys, fields, dropped: 0 })
     }
 
+    /// Goes back to the beginning.
+    pub(super) fn restart(&mut self) {
+        self.at = 0;
+        self.fields.clear();
+    }
+
+    /// Whether all of the line is UTF-8.
+    pub(super) fn is_text(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// What lies ahead.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.raw[self.at..]
+    }
+
+    /// Goes on by bytes that are known.
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Reads the string of `path` whose opening quote was passed, if its spelling is [`Spelling::Json`], and
+    /// stops before the closing quote.
+    pub(super) fn text_of(&mut self, path: PathId) -> Option<()> {
+        let StringSpan { start, end, escapes } = self.string().ok()?;
+        self.at = end;
+        let (start_u32, end_u32) = (start as u32, end as u32);
+        let text = if escapes {
+            let bytes = &self.raw[start..end];
+            let decoded = unescape(bytes);
+            let spelled = decoded.exact && Spelling::of_string(&decoded.text, bytes) == Some(Spelling::Json);
+            Cow::Owned(spelled.then_some(decoded.text)?)
+        } else {
+            Cow::Borrowed(&self.text?[start..end])
+        };
+        self.fields.push(Field { path, start: start_u32, end: end_u32, text, spelling: Some(Spelling::Json) });
+        Some(())
+    }
+
+    /// Reads the number, `true` or `false` of `path` that comes next.
+    pub(super) fn bare_of(&mut self, path: PathId) -> Option<()> {
+        let start = self.at;
+        let null = self.bare_scalar().ok()?;
+        let text = Cow::Borrowed(&self.text?[start..self.at]);
+        let (start, end) = (start as u32, self.at as u32);
+        self.fields.push(Field { path, start, end, text, spelling: Some(Spelling::Bare) });
+        (!null).then_some(())
+    }
+
     /// Walks the whole line. Returns how many fields were beyond the limits.
-    pub(super) fn line(mut self) -> Walk<u32> {
+    pub(super) fn line(&mut self) -> Walk<u32> {
         if self.raw.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len();
         }
@@ -357,7 +406,7 @@ impl<'a, 'p> Walker<'a, 'p> {
     }
 
     /// The path of a value about to be added; `None`, and counted, if a limit forbids it.
-    fn path_of_next(&mut self, key: Key) -> Option<super::PathId> {
+    fn path_of_next(&mut self, key: Key) -> Option<PathId> {
         let room = self.fields.len() < FIELDS_MAX;
         let path = if room { self.keys.path(key) } else { None };
         if path.is_none() {

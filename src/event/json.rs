@@ -43,6 +43,8 @@ pub(super) struct Walker<'a, 'p> {
     raw: &'a [u8],
     /// The line as text, where all of it is.
     text: Option<&'a str>,
+    /// Whether a control character is anywhere in the line: then strings are looked at byte by byte.
+    controls: bool,
     at: usize,
     keys: &'p mut Keys,
     fields: &'p mut Vec<Field<'a>>,
@@ -62,7 +64,8 @@ impl<'a, 'p> Walker<'a, 'p> {
     pub(super) fn new(raw: &'a [u8], keys: &'p mut Keys, fields: &'p mut Vec<Field<'a>>) -> Walk<Self> {
         u32::try_from(raw.len()).map_err(|_| LineError::TooLong)?;
         keys.rewind();
-        Ok(Self { raw, text: simdutf8::basic::from_utf8(raw).ok(), at: 0, keys, fields, dropped: 0 })
+        let text = simdutf8::basic::from_utf8(raw).ok();
+        Ok(Self { raw, text, controls: has_controls(raw), at: 0, keys, fields, dropped: 0 })
     }
 
     /// Goes back to the beginning.
@@ -270,7 +273,8 @@ impl<'a, 'p> Walker<'a, 'p> {
         let start = self.at;
         let mut escapes = false;
         loop {
-            self.at += plain_bytes(&self.raw[self.at..]);
+            let rest = &self.raw[self.at..];
+            self.at += if self.controls { plain_bytes(rest) } else { unquoted_bytes(rest) };
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -441,6 +445,16 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether any byte is a control character. Without a way out, so that it is done many bytes at a time.
+fn has_controls(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | (byte < 0x20))
+}
+
+/// How many bytes come before the first quote or backslash.
+fn unquoted_bytes(bytes: &[u8]) -> usize {
+    memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
 }
 
 /// How many bytes come before the first quote, backslash or control character. Eight at a time: the

@@ -549,8 +549,9 @@ fn read_bounds(input: &mut Input<'_>) -> Result<Bounds, BlockError> {
 
 impl Form {
     fn from_code(code: u8) -> Option<Self> {
-        let all = [Self::Texts, Self::Integers, Self::Decimals, Self::Hex, Self::Ipv4, Self::Affixed, Self::Times];
-        all.get(usize::from(code)).copied()
+        let numbers = [Self::Integers, Self::Decimals, Self::Ipv4, Self::Affixed, Self::Times];
+        let all = numbers.into_iter().chain([Self::Texts, Self::Hex, Self::Templated]);
+        all.into_iter().find(|form| *form as u8 == code)
     }
 }
 

@@ -23,6 +23,7 @@ pub mod merge;
 pub mod raw;
 pub mod reader;
 pub mod shape;
+mod split;
 pub mod templated;
 #[cfg(test)]
 mod testing;

@@ -5,6 +5,7 @@ mod clusters;
 pub(super) mod ints;
 pub(super) mod presence;
 pub(super) mod stream;
+mod templates;
 pub(super) mod texts;
 pub(super) mod typing;
 pub(super) mod values;

@@ -43,15 +43,48 @@ pub(in crate::block) struct ChunkOut<'c> {
     pub(in crate::block) body: Vec<u8>,
     /// `None`: nothing is compressed, since the whole chunk will be.
     compressor: Option<&'c mut Compressor>,
+    /// Where small streams go, if they share.
+    pools: Option<Pools>,
+}
+
+/// Small streams one after the other, to be compressed together.
+#[derive(Default)]
+pub(in crate::block) struct Pools {
+    pub(in crate::block) numbers: Vec<u8>,
+    pub(in crate::block) texts: Vec<u8>,
 }
 
 impl<'c> ChunkOut<'c> {
     pub(in crate::block) fn new(compressor: Option<&'c mut Compressor>) -> Self {
-        Self { head: Vec::new(), body: Vec::new(), compressor }
+        Self { head: Vec::new(), body: Vec::new(), compressor, pools: None }
+    }
+
+    /// A chunk inside this one, whose small streams share two pools.
+    pub(in crate::block) fn nested(&mut self) -> ChunkOut<'_> {
+        let compressor = self.compressor.as_deref_mut();
+        ChunkOut { head: Vec::new(), body: Vec::new(), compressor, pools: Some(Pools::default()) }
+    }
+
+    /// What of a nested chunk is not in its body.
+    pub(in crate::block) fn into_parts(self) -> (Vec<u8>, Vec<u8>, Pools) {
+        (self.head, self.body, self.pools.unwrap_or_default())
     }
 
     /// Adds a stream, compressed where that makes it smaller.
     pub(in crate::block) fn stream(&mut self, bytes: &[u8], pack: Pack) {
+        if let Some(pools) = &mut self.pools
+            && bytes.len() <= POOLED_BYTES_MAX
+            && bytes.len() > INLINE_BYTES_MAX
+        {
+            let (pool, codec) = match pack {
+                Pack::Text => (&mut pools.texts, POOLED_TEXTS),
+                Pack::Raw | Pack::Numbers => (&mut pools.numbers, POOLED_NUMBERS),
+            };
+            pool.extend_from_slice(bytes);
+            self.head.push(codec);
+            put_varint(&mut self.head, bytes.len() as u64);
+            return;
+        }
         match self.compressed(bytes, pack) {
             Some(compressed) => self.stored(ZSTD, bytes.len(), &compressed),
             None => self.stored(RAW, bytes.len(), bytes),
@@ -61,7 +94,8 @@ impl<'c> ChunkOut<'c> {
     /// The bytes compressed, if that pays.
     pub(in crate::block) fn compressed(&mut self, bytes: &[u8], pack: Pack) -> Option<Vec<u8>> {
         let compressor = self.compressor.as_mut()?;
-        if pack == Pack::Raw || bytes.len() < COMPRESS_BYTES_MIN {
+        let alone = if self.pools.is_some() { POOLED_BYTES_MAX } else { COMPRESS_BYTES_MIN };
+        if pack == Pack::Raw || bytes.len() < alone {
             return None;
         }
         if bytes.len() > 4 * SAMPLE_BYTES {
@@ -105,11 +139,40 @@ impl<'c> ChunkOut<'c> {
 pub(in crate::block) struct ChunkIn<'a> {
     pub(in crate::block) head: Input<'a>,
     body: Input<'a>,
+    /// Small streams of a nested chunk: numbers, texts.
+    pools: (Input<'a>, Input<'a>),
+    is_nested: bool,
 }
 
 impl<'a> ChunkIn<'a> {
     pub(in crate::block) fn new(head: &'a [u8], body: &'a [u8]) -> Self {
-        Self { head: Input(head), body: Input(body) }
+        Self { head: Input(head), body: Input(body), pools: (Input(&[]), Input(&[])), is_nested: false }
+    }
+
+    /// A nested chunk: its own head and pools, and what is left of this one's body.
+    pub(in crate::block) fn nested<'b>(&self, head: &'b [u8], numbers: &'b [u8], texts: &'b [u8]) -> ChunkIn<'b>
+    where
+        'a: 'b,
+    {
+        ChunkIn { head: Input(head), body: self.body, pools: (Input(numbers), Input(texts)), is_nested: true }
+    }
+
+    /// Whether it stands inside another: then nothing may be nested again.
+    pub(in crate::block) fn is_nested(&self) -> bool {
+        self.is_nested
+    }
+
+    /// Ends a nested chunk, of which all else must be used up: how much is left of the body.
+    pub(in crate::block) fn end_nested(self) -> Result<usize, BlockError> {
+        self.head.end()?;
+        self.pools.0.end()?;
+        self.pools.1.end()?;
+        Ok(self.body.0.len())
+    }
+
+    /// Goes on where so much of the body is left.
+    pub(in crate::block) fn resume(&mut self, left: usize) {
+        self.body.0 = &self.body.0[self.body.0.len() - left..];
     }
 
     /// The next stream.
@@ -118,6 +181,12 @@ impl<'a> ChunkIn<'a> {
         let raw_len = self.head.at_most(STREAM_BYTES_MAX as u64)? as usize;
         if codec == INLINE {
             return self.head.bytes(raw_len).map(Cow::Borrowed);
+        }
+        if codec == POOLED_NUMBERS {
+            return self.pools.0.bytes(raw_len).map(Cow::Borrowed);
+        }
+        if codec == POOLED_TEXTS {
+            return self.pools.1.bytes(raw_len).map(Cow::Borrowed);
         }
         let stored_len = if codec == ZSTD { self.head.count_in(self.body)? } else { raw_len };
         let checksum = self.head.u32()?;
@@ -163,6 +232,11 @@ const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 /// As raw, but in the head, without a checksum of its own.
 const INLINE: u8 = 2;
+/// As raw, but in a pool of the nested chunk.
+const POOLED_NUMBERS: u8 = 3;
+const POOLED_TEXTS: u8 = 4;
+/// Streams of a nested chunk up to this go to its pools, in bytes.
+const POOLED_BYTES_MAX: usize = 512;
 /// Below this, compression has nothing to find.
 const COMPRESS_BYTES_MIN: usize = 48;
 /// Streams up to this stand in the head: a checksum would be as long.

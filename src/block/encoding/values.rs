@@ -1,10 +1,11 @@
 //! The values of a column: a form, and a dictionary where one is smaller.
 
 use super::ints::{ordered, signed};
-use super::{ChunkIn, ChunkOut, Pack, ints, texts, typing};
+use super::{ChunkIn, ChunkOut, Pack, ints, templates, texts, typing};
 use crate::block::column::TimeForm;
 use crate::block::error::damaged;
 use crate::block::gather::{dictionary_of, number, with_numbers};
+use crate::block::split::split;
 use crate::block::wire::{put_bytes, put_varint};
 use crate::block::{BlockError, Values};
 
@@ -21,16 +22,31 @@ impl Stored {
     fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
         Self { codes, values, entry_bytes: 0 }
     }
+
+    /// How many values there are.
+    pub(in crate::block) fn len(&self) -> usize {
+        self.codes.as_ref().map_or_else(|| self.values.len(), Vec::len)
+    }
 }
 
-/// Chooses how values are stored. `Err` gives back that they are best stored as they are.
+/// Chooses how values are stored. `None`: as they are.
 pub(in crate::block) fn choose(codes: Option<&[u32]>, values: &Values) -> Option<Stored> {
+    choose_typed(codes, values).or_else(|| match values {
+        Values::Texts(texts) => {
+            split(texts).map(|texts| Stored::new(codes.map(<[u32]>::to_vec), Values::Templated(texts)))
+        }
+        _ => None,
+    })
+}
+
+/// As [`choose`], without looking for templates.
+pub(in crate::block) fn choose_typed(codes: Option<&[u32]>, values: &Values) -> Option<Stored> {
     let typed = match values {
         Values::Texts(texts) => typing::typed(texts),
         _ => None,
     };
     let form = typed.as_ref().unwrap_or(values);
-    if matches!(form, Values::Texts(_) | Values::Hex { .. }) {
+    if matches!(form, Values::Texts(_) | Values::Templated(_) | Values::Hex { .. }) {
         return typed.map(|values| Stored::new(codes.map(<[u32]>::to_vec), values));
     }
     let entries = form.len();
@@ -128,7 +144,11 @@ fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
             out.head.push(TIMES);
             put_form(&mut out.head, *form);
         }
-        Values::Templated(_) => unreachable!("not written yet"),
+        Values::Templated(own) => {
+            out.head.push(TEMPLATED);
+            templates::put(out, own);
+            return;
+        }
     }
     let keys: Vec<u64> = (0..values.len()).map(|i| key(values, i)).collect();
     ints::put(out, &keys);
@@ -168,10 +188,19 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<G
     }
 }
 
+/// Reads codes and values that are neither row times nor templates.
+pub(in crate::block) fn get_plain(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<Stored, BlockError> {
+    match get(chunk, count_max)? {
+        Got::Stored(stored) if !matches!(stored.values, Values::Templated(_)) => Ok(stored),
+        _ => damaged("a variable has an impossible form"),
+    }
+}
+
 fn get_values(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockError> {
     let form = chunk.head.byte()?;
     let form = match form {
         TEXTS => return texts::get(chunk, count, true).map(Values::Texts),
+        TEMPLATED if !chunk.is_nested() => return templates::get(chunk, count).map(Values::Templated),
         HEX => return get_hex(chunk, count),
         INTEGERS => Values::Integers(Vec::new()),
         DECIMALS => match chunk.head.byte()? {
@@ -243,3 +272,4 @@ const IPV4: u8 = 4;
 const AFFIXED: u8 = 5;
 const TIMES: u8 = 6;
 const ROW_TIMES: u8 = 7;
+const TEMPLATED: u8 = 8;

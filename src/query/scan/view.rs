@@ -229,6 +229,15 @@ impl View {
         }
     }
 
+    /// Whether something else than filters and times was read of the group.
+    pub(crate) fn has_loaded_values(&self) -> bool {
+        let of_values = |key: &ChunkKey| !matches!(key, ChunkKey::Times | ChunkKey::Words(_) | ChunkKey::Trigrams(_));
+        match self {
+            Self::Memory(_) => true,
+            Self::Stored(stored) => stored.chunks.keys().any(of_values),
+        }
+    }
+
     /// Puts a loaded part in its place.
     pub(crate) fn insert(&mut self, key: ChunkKey, chunk: Chunk) {
         match self {

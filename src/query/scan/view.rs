@@ -231,7 +231,7 @@ impl View {
 
     /// Whether something else than filters and times was read of the group.
     pub(crate) fn has_loaded_values(&self) -> bool {
-        let of_values = |key: &ChunkKey| !matches!(key, ChunkKey::Times | ChunkKey::Words(_) | ChunkKey::Trigrams(_));
+        let of_values = |key: &ChunkKey| !matches!(key, ChunkKey::Times | ChunkKey::Filter(_));
         match self {
             Self::Memory(_) => true,
             Self::Stored(stored) => stored.chunks.keys().any(of_values),

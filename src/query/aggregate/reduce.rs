@@ -23,6 +23,8 @@ pub(crate) struct Reduction {
     pub(crate) now: i64,
     /// Whether sums remember their numbers: the second try after an overflow.
     pub(crate) keep: bool,
+    /// Rows of the table that are looked at: the first so many.
+    pub(crate) wanted: usize,
 }
 
 /// The reducing stages.

@@ -75,11 +75,12 @@ pub struct ColumnInfo {
     pub needs_shapes: bool,
     /// Whether decoding needs the group's times as well ([`ChunkKey::Times`]).
     pub needs_times: bool,
+    /// The columns that decoding needs as well, since texts of this one repeat their values.
+    pub refers: Vec<PathId>,
     /// Length of its texts in bytes, about: what decoding costs.
     pub text_bytes: u64,
     pub(super) chunk: ChunkRef,
-    pub(super) words: Option<ChunkRef>,
-    pub(super) trigrams: Option<ChunkRef>,
+    pub(super) filter: Option<ChunkRef>,
 }
 
 /// In what form a column's values are.
@@ -129,10 +130,8 @@ pub enum ChunkKey {
     Verbatim,
     /// The values of a path.
     Column(PathId),
-    /// The words (or values) filter of a path.
-    Words(PathId),
-    /// The trigram filter of a path.
-    Trigrams(PathId),
+    /// The filter of a path's values.
+    Filter(PathId),
 }
 
 /// Where a chunk lies. Chunks of small columns share one range.
@@ -173,8 +172,7 @@ impl GroupInfo {
             ChunkKey::Shapes => Some(self.shapes),
             ChunkKey::Verbatim => self.verbatim,
             ChunkKey::Column(path) => self.column(path).map(|column| column.chunk),
-            ChunkKey::Words(path) => self.column(path)?.words,
-            ChunkKey::Trigrams(path) => self.column(path)?.trigrams,
+            ChunkKey::Filter(path) => self.column(path)?.filter,
         }
     }
 
@@ -423,9 +421,9 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         (column.bounds.is_some(), HAS_BOUNDS),
         (column.needs_shapes, NEEDS_SHAPES),
         (column.needs_times, NEEDS_TIMES),
-        (column.words.is_some(), HAS_WORDS),
-        (column.trigrams.is_some(), HAS_TRIGRAMS),
+        (column.filter.is_some(), HAS_FILTER),
         (column.chunk.pooled.is_some(), IS_POOLED),
+        (!column.refers.is_empty(), HAS_REFERENCES),
     ];
     out.push(column.form as u8);
     out.push(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
@@ -437,6 +435,10 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         put_varint(out, bounds.max.wrapping_sub(bounds.min) as u64);
         out.push(bounds.scale);
     }
+    if !column.refers.is_empty() {
+        put_varint(out, column.refers.len() as u64);
+        column.refers.iter().for_each(|path| put_varint(out, u64::from(path.0)));
+    }
     match column.chunk.pooled {
         Some(own) => {
             let pool = pools.iter().position(|pool| pool.offset == column.chunk.offset);
@@ -447,7 +449,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         }
         None => put_chunk(out, &column.chunk),
     }
-    column.words.iter().chain(&column.trigrams).for_each(|chunk| put_chunk(out, chunk));
+    column.filter.iter().for_each(|chunk| put_chunk(out, chunk));
 }
 
 fn put_chunk(out: &mut Vec<u8>, chunk: &ChunkRef) {
@@ -493,6 +495,7 @@ fn read_group(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<
         }
         columns.push(read_column(input, place, PathId(path as u32), &pools)?);
     }
+    check_refers(&columns)?;
     Ok(GroupInfo { rows, sorted, time_min, time_max, origins, columns, times, ids, shapes, verbatim })
 }
 
@@ -514,6 +517,7 @@ fn read_column(
     let distinct = if has(HAS_DICTIONARY) { Some(input.at_most(u64::from(values))? as u32) } else { None };
     let text_bytes = input.varint()?;
     let bounds = if has(HAS_BOUNDS) { Some(read_bounds(input)?) } else { None };
+    let refers = if has(HAS_REFERENCES) { read_refers(input)? } else { Vec::new() };
     let chunk = if has(IS_POOLED) {
         let Some(pool) = pools.get(input.varint()? as usize) else { return damaged("a pool is unknown") };
         let max = u64::from(POOL_BYTES_MAX);
@@ -523,8 +527,7 @@ fn read_column(
     } else {
         place.chunk(input)?
     };
-    let words = if has(HAS_WORDS) { Some(place.chunk(input)?) } else { None };
-    let trigrams = if has(HAS_TRIGRAMS) { Some(place.chunk(input)?) } else { None };
+    let filter = if has(HAS_FILTER) { Some(place.chunk(input)?) } else { None };
     let (needs_shapes, needs_times) = (has(NEEDS_SHAPES), has(NEEDS_TIMES));
     Ok(ColumnInfo {
         path,
@@ -534,11 +537,26 @@ fn read_column(
         bounds,
         needs_shapes,
         needs_times,
+        refers,
         text_bytes,
         chunk,
-        words,
-        trigrams,
+        filter,
     })
+}
+
+fn read_refers(input: &mut Input<'_>) -> Result<Vec<PathId>, BlockError> {
+    let path = |input: &mut Input<'_>| Ok(PathId(input.at_most(u64::from(u32::MAX))? as u32));
+    (0..input.count()?).map(|_| path(input)).collect()
+}
+
+/// Columns may repeat others of their group that repeat none themselves.
+fn check_refers(columns: &[ColumnInfo]) -> Result<(), BlockError> {
+    let fits = |path: &PathId| {
+        let found = columns.binary_search_by_key(path, |column| column.path);
+        found.is_ok_and(|at| columns[at].refers.is_empty())
+    };
+    let all = columns.iter().flat_map(|column| &column.refers).all(fits);
+    if all { Ok(()) } else { damaged("a column repeats what is not there") }
 }
 
 fn read_bounds(input: &mut Input<'_>) -> Result<Bounds, BlockError> {
@@ -577,6 +595,6 @@ const HAS_DICTIONARY: u8 = 1;
 const HAS_BOUNDS: u8 = 2;
 const NEEDS_SHAPES: u8 = 4;
 const NEEDS_TIMES: u8 = 8;
-const HAS_WORDS: u8 = 16;
-const HAS_TRIGRAMS: u8 = 32;
+const HAS_FILTER: u8 = 16;
 const IS_POOLED: u8 = 64;
+const HAS_REFERENCES: u8 = 128;

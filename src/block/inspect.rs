@@ -106,12 +106,12 @@ pub fn inspect(block: &[u8]) -> Result<Inspection, BlockError> {
             let size = columns.entry(name.to_owned()).or_default();
             size.values += u64::from(column.values);
             size.text_bytes += text_bytes(&group, column);
-            size.filter_bytes += len(ChunkKey::Words(column.path)) + len(ChunkKey::Trigrams(column.path));
+            size.filter_bytes += len(ChunkKey::Filter(column.path));
             *size.encodings.entry(encoding(column)).or_default() += 1;
             add_parts(size, column, &shapes, group.rows, range_of(block, &column.chunk)?)?;
         }
         let all = [Some(info.shapes), info.verbatim].into_iter().flatten();
-        let filters = info.columns.iter().flat_map(|column| [Some(column.chunk), column.words, column.trigrams]);
+        let filters = info.columns.iter().flat_map(|column| [Some(column.chunk), column.filter]);
         let end = |chunk: ChunkRef| chunk.offset + u64::from(chunk.len);
         chunks_end = all.chain(filters.flatten()).map(end).fold(chunks_end, u64::max);
     }
@@ -173,9 +173,9 @@ fn add_parts(
         let shapes = Some(shapes).filter(|_| column.needs_shapes);
         presence::get(&mut chunk, rows, column.path, shapes, VALUES_MAX)?;
         let presence = all - chunk.left();
-        let entries = match values::get(&mut chunk, VALUES_MAX)? {
-            values::Got::Stored(stored) if stored.codes.is_some() => stored.entry_bytes,
-            _ => 0,
+        let entries = match column.distinct {
+            Some(_) => values::get_plain(&mut chunk, VALUES_MAX)?.entry_bytes,
+            None => 0,
         };
         let share = |part: usize| match pool_len {
             Some(pool) => (part as u64 * bytes.len() as u64).div_ceil(pool.max(1) as u64),

@@ -8,6 +8,7 @@
 mod patterns;
 mod tokens;
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -15,51 +16,85 @@ use hashbrown::HashTable;
 
 use super::column_builder::ColumnBuilder;
 use super::encoding::values;
-use super::{Slot, Template, Templated, Texts, Values};
-use patterns::{Key, VARIABLE, patterns};
+use super::time_form::{Civil, civil};
+use super::{Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
+use crate::event::PathId;
+use patterns::{Found, Key, VARIABLE, patterns};
+
+/// What else is known of the rows whose texts are taken apart.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rows<'a> {
+    /// The time of each text's row.
+    pub(super) times: Option<&'a [i64]>,
+    /// The row of each text; `None`: text `i` is that of row `i`.
+    pub(super) row_of: Option<&'a [u32]>,
+    /// Columns whose values the texts may repeat; none if there is no one row to each text.
+    pub(super) columns: &'a [(PathId, &'a Column)],
+}
+
+/// Texts taken apart.
+pub(super) struct Split {
+    pub(super) texts: Templated,
+    pub(super) references: References,
+    /// The columns that are repeated.
+    pub(super) refers: Vec<PathId>,
+}
+
+/// Variables that only repeat the row's value in another column, by template and slot: which of the
+/// columns it is.
+pub(super) type References = BTreeMap<(u32, u32), u32>;
 
 /// The texts taken apart; `None` if that promises nothing. Costs some 10 ns a byte.
-pub(super) fn split(texts: &Texts) -> Option<Templated> {
+pub(super) fn split(texts: &Texts, rows: &Rows<'_>) -> Option<Split> {
     if texts.len() < TEXTS_MIN || texts.bytes.len() < BYTES_MIN {
         return None;
     }
     let keys = KeySet::of(texts);
-    let found: Vec<Key<'_>> = keys.texts.iter().zip(&keys.rows).map(|(text, &rows)| Key { text, rows }).collect();
-    let (template_of_key, patterns) = patterns(&found);
-    let (ranks, patterns) = largest_first(&template_of_key, &found, patterns);
-    let whole = patterns.len() as u32;
+    let counted: Vec<Key<'_>> = keys.texts.iter().zip(&keys.rows).map(|(text, &rows)| Key { text, rows }).collect();
+    let found = patterns(&counted, TEMPLATES_MAX);
+    let whole = found.patterns.len() as u32;
     let template_of: Vec<u32> = keys
         .of_text
         .iter()
-        .map(|&key| match key {
-            NONE => whole,
-            key => template_of_key[key as usize].map_or(whole, |number| ranks[number as usize].min(whole)),
-        })
+        .map(|&key| if key == NONE { whole } else { found.template_of[key as usize].unwrap_or(whole) })
         .collect();
     let kept_whole = template_of.iter().filter(|&&template| template == whole).count();
     if kept_whole > texts.len() / 2 {
         return None;
     }
-    Some(take_apart(texts, template_of, patterns))
+    let values = keys.values(texts, &template_of, &found);
+    Some(Taker { texts, rows, templates: Vec::new(), references: References::new(), refers: Vec::new() }.take_all(
+        template_of,
+        &found.patterns,
+        values,
+    ))
 }
 
 /// The texts with their variables taken out, each once.
+#[derive(Default)]
 struct KeySet {
     texts: Texts,
     /// How many texts have each key.
     rows: Vec<u32>,
     /// The key of each text; [`NONE`] if it is kept whole.
     of_text: Vec<u32>,
+    /// Start and end of each variable of each text, in the bytes of all texts.
+    spans: Vec<(u32, u32)>,
+    /// Where in `spans` those of each text end.
+    span_ends: Vec<u32>,
 }
 
 impl KeySet {
     fn of(texts: &Texts) -> Self {
-        let mut keys = Self { texts: Texts::default(), rows: Vec::new(), of_text: Vec::with_capacity(texts.len()) };
+        let mut keys = Self::default();
         let mut index: HashTable<u32> = HashTable::new();
         let hasher = FixedState::default();
         let mut scratch = Vec::new();
-        for text in texts.iter() {
-            if !write_key(text, &mut scratch) {
+        for number in 0..texts.len() {
+            let range = texts.range(number);
+            let has_key = keys.write_key(&texts.bytes[range.clone()], range.start as u32, &mut scratch);
+            keys.span_ends.push(keys.spans.len() as u32);
+            if !has_key {
                 keys.of_text.push(NONE);
                 continue;
             }
@@ -78,127 +113,227 @@ impl KeySet {
         }
         keys
     }
-}
 
-/// Puts the key of a text into `key`; `false` if the text cannot have one.
-fn write_key(text: &[u8], key: &mut Vec<u8>) -> bool {
-    key.clear();
-    if text.len() > TEXT_BYTES_MAX || memchr::memchr(VARIABLE, text).is_some() {
-        return false;
-    }
-    let (mut copied, mut variables) = (0, 0);
-    tokens::for_each_word(text, |start, end, varies| {
-        if varies {
+    /// Puts the key of a text, which lies at `base` of all texts, into `key`, and adds its variables'
+    /// spans; `false` if the text cannot have one.
+    fn write_key(&mut self, text: &[u8], base: u32, key: &mut Vec<u8>) -> bool {
+        key.clear();
+        if text.len() > TEXT_BYTES_MAX || memchr::memchr(VARIABLE, text).is_some() {
+            return false;
+        }
+        let before = self.spans.len();
+        let mut copied = 0;
+        tokens::for_each_variable(text, |start, end| {
             key.extend_from_slice(&text[copied..start]);
             key.push(VARIABLE);
             copied = end;
-            variables += 1;
+            self.spans.push((base + start as u32, base + end as u32));
+        });
+        key.extend_from_slice(&text[copied..]);
+        if self.spans.len() - before > SLOTS_MAX {
+            self.spans.truncate(before);
+            return false;
         }
-    });
-    key.extend_from_slice(&text[copied..]);
-    variables <= SLOTS_MAX
+        true
+    }
+
+    /// The values of each variable of each template, in the order of the texts.
+    fn values(&self, texts: &Texts, template_of: &[u32], found: &Found) -> Vec<Vec<Texts>> {
+        let mut values: Vec<Vec<Texts>> =
+            found.slots.iter().map(|&slots| vec![Texts::default(); slots as usize]).collect();
+        let mut first = 0;
+        for (number, (&key, &end)) in self.of_text.iter().zip(&self.span_ends).enumerate() {
+            let spans = &self.spans[first as usize..end as usize];
+            first = end;
+            let Some(values) = values.get_mut(template_of[number] as usize) else { continue };
+            let start = texts.range(number).start;
+            let (mut shift, mut passed) = (start as isize, 0);
+            for (place, values) in found.places[key as usize].iter().zip(values) {
+                for &(start, end) in &spans[passed..place.variables_before as usize] {
+                    shift += (end - start) as isize - 1;
+                    passed += 1;
+                }
+                values.push(if place.is_variable {
+                    let (start, end) = spans[passed];
+                    &texts.bytes[start as usize..end as usize]
+                } else {
+                    let at = |at: u32| (at as isize + shift) as usize;
+                    &texts.bytes[at(place.start)..at(place.end)]
+                });
+            }
+        }
+        values
+    }
 }
 
-/// The new number of each template, and the templates in order of it: those of most texts first, and no
-/// more than are allowed.
-fn largest_first(
-    template_of_key: &[Option<u32>],
-    keys: &[Key<'_>],
-    patterns: Vec<Vec<u8>>,
-) -> (Vec<u32>, Vec<Vec<u8>>) {
-    let mut rows = vec![0u64; patterns.len()];
-    for (template, key) in template_of_key.iter().zip(keys) {
-        if let Some(template) = template {
-            rows[*template as usize] += u64::from(key.rows);
-        }
-    }
-    let mut order: Vec<u32> = (0..patterns.len() as u32).collect();
-    order.sort_by_key(|&template| std::cmp::Reverse(rows[template as usize]));
-    let mut ranks = vec![0; patterns.len()];
-    (0..).zip(&order).for_each(|(rank, &template)| ranks[template as usize] = rank);
-    order.truncate(TEMPLATES_MAX);
-    let mut patterns: Vec<Option<Vec<u8>>> = patterns.into_iter().map(Some).collect();
-    let take = |&template: &u32| patterns[template as usize].take().expect("each comes once");
-    (ranks, order.iter().map(take).collect())
+struct Taker<'a> {
+    texts: &'a Texts,
+    rows: &'a Rows<'a>,
+    templates: Vec<Template>,
+    references: References,
+    refers: Vec<PathId>,
 }
 
-/// Texts of the last template are kept whole.
-fn take_apart(texts: &Texts, template_of: Vec<u32>, patterns: Vec<Vec<u8>>) -> Templated {
-    let mut entries: Vec<Vec<u32>> = vec![Vec::new(); patterns.len() + 1];
-    let rank = (0..).zip(&template_of).map(|(entry, &template)| {
-        let entries = &mut entries[template as usize];
-        entries.push(entry);
-        entries.len() as u32 - 1
-    });
-    let rank = rank.collect();
-    let mut templates: Vec<Template> = Vec::with_capacity(entries.len());
-    let whole = entries.pop().expect("one is for what is kept whole");
-    for (pattern, entries) in patterns.iter().zip(entries) {
-        templates.push(template(texts, pattern, entries));
+impl Taker<'_> {
+    /// Texts of the last template are kept whole.
+    fn take_all(mut self, template_of: Vec<u32>, patterns: &[Vec<u8>], values: Vec<Vec<Texts>>) -> Split {
+        let mut entries: Vec<Vec<u32>> = vec![Vec::new(); patterns.len() + 1];
+        let rank = (0..).zip(&template_of).map(|(entry, &template)| {
+            let entries = &mut entries[template as usize];
+            entries.push(entry);
+            entries.len() as u32 - 1
+        });
+        let rank = rank.collect();
+        let whole = entries.pop().expect("one is for what is kept whole");
+        for ((pattern, values), entries) in patterns.iter().zip(values).zip(entries) {
+            self.take(pattern, values, entries);
+        }
+        if !whole.is_empty() {
+            self.keep_whole(whole);
+        }
+        let Self { templates, references, refers, .. } = self;
+        Split { texts: Templated { templates, template_of, rank }, references, refers }
     }
-    if !whole.is_empty() {
-        templates.push(kept_whole(texts, whole));
+
+    fn keep_whole(&mut self, entries: Vec<u32>) {
+        let mut own = Texts::default();
+        entries.iter().for_each(|&entry| own.push(self.texts.get(entry as usize)));
+        let mut literals = Texts::default();
+        literals.push(b"");
+        literals.push(b"");
+        self.templates.push(Template { literals, slots: vec![slot(own)], entries });
     }
-    Templated { templates, template_of, rank }
+
+    fn take(&mut self, pattern: &[u8], values: Vec<Texts>, entries: Vec<u32>) {
+        let literals: Vec<&[u8]> = pattern.split(|&byte| byte == VARIABLE).collect();
+        let times: Vec<(i64, Civil)> = match self.rows.times {
+            Some(times) => entries.iter().map(|&entry| times[entry as usize]).map(|time| (time, civil(time))).collect(),
+            None => Vec::new(),
+        };
+        let number = self.templates.len() as u32;
+        let mut build = Build { times: &times, ..Build::default() };
+        build.literal.extend_from_slice(literals[0]);
+        for (values, after) in values.into_iter().zip(&literals[1..]) {
+            if is_constant(&values) {
+                build.literal.extend_from_slice(values.get(0));
+            } else if let Some(part) = build.time_part(&values) {
+                build.push_time(part);
+            } else {
+                let reference = self.rows.reference(&values, &entries);
+                build.push(slot_or_reference(values, reference.is_some()));
+                if let Some(path) = reference {
+                    let known = self.refers.iter().position(|&other| other == path);
+                    let column = known.unwrap_or_else(|| {
+                        self.refers.push(path);
+                        self.refers.len() - 1
+                    });
+                    self.references.insert((number, build.slots.len() as u32 - 1), column as u32);
+                }
+            }
+            build.literal.extend_from_slice(after);
+        }
+        let (literals, slots) = build.finish();
+        self.templates.push(Template { literals, slots, entries });
+    }
 }
 
-fn kept_whole(texts: &Texts, entries: Vec<u32>) -> Template {
-    let mut own = Texts::default();
-    entries.iter().for_each(|&entry| own.push(texts.get(entry as usize)));
-    let mut literals = Texts::default();
-    literals.push(b"");
-    literals.push(b"");
-    Template { literals, slots: vec![slot(own)], entries }
+/// A template as it grows, piece by piece.
+#[derive(Default)]
+struct Build<'a> {
+    /// The time of each entry, if the rows' times are known.
+    times: &'a [(i64, Civil)],
+    literals: Texts,
+    slots: Vec<Slot>,
+    /// What has come since the last slot.
+    literal: Vec<u8>,
+    /// The time that the last slot is.
+    pattern: Option<TimePattern>,
 }
 
-fn template(texts: &Texts, pattern: &[u8], entries: Vec<u32>) -> Template {
-    let literals: Vec<&[u8]> = pattern.split(|&byte| byte == VARIABLE).collect();
-    let mut values = vec![Texts::default(); literals.len() - 1];
-    for &entry in &entries {
-        let text = texts.get(entry as usize);
-        let mut at = 0;
-        for (literal, values) in literals.iter().zip(&mut values) {
-            assert!(text[at..].starts_with(literal), "a text fits the template of its key");
-            at += literal.len();
-            let end = tokens::word_end(text, at);
-            values.push(&text[at..end]);
-            at = end;
-        }
-        assert_eq!(&text[at..], literals[values.len()], "a text fits the template of its key");
+impl Build<'_> {
+    fn time_part(&self, values: &Texts) -> Option<TimePart> {
+        let may_be = !self.times.is_empty() && values.get(0).len() <= TIME_PART_BYTES_MAX;
+        may_be.then(|| TimePart::of(values.iter(), self.times)).flatten()
     }
-    let mut own = Texts::default();
-    let mut slots = Vec::new();
-    let mut literal = literals[0].to_vec();
-    for (values, after) in values.into_iter().zip(&literals[1..]) {
-        if is_constant(&values) {
-            literal.extend_from_slice(values.get(0));
-        } else {
-            own.push(&std::mem::take(&mut literal));
-            slots.push(slot(values));
-        }
-        literal.extend_from_slice(after);
+
+    fn push(&mut self, slot: Slot) {
+        self.close();
+        self.literals.push(&std::mem::take(&mut self.literal));
+        self.slots.push(slot);
     }
-    own.push(&literal);
-    Template { literals: own, slots, entries }
+
+    /// Parts of a time with little between them become one variable.
+    fn push_time(&mut self, part: TimePart) {
+        let between = std::str::from_utf8(&self.literal).ok().filter(|between| between.len() <= TIME_GAP_BYTES_MAX);
+        if let (Some(TimePattern(pieces)), Some(between)) = (&mut self.pattern, between) {
+            if !between.is_empty() {
+                pieces.push(TimePiece::Literal(between.to_owned()));
+            }
+            pieces.push(TimePiece::Part(part));
+            self.literal.clear();
+            return;
+        }
+        self.close();
+        self.literals.push(&std::mem::take(&mut self.literal));
+        self.pattern = Some(TimePattern(vec![TimePiece::Part(part)]));
+    }
+
+    /// Ends the time that may be open.
+    fn close(&mut self) {
+        if let Some(pattern) = self.pattern.take() {
+            let times = self.times.iter().map(|&(time, _)| time).collect();
+            self.slots.push(Slot { codes: None, values: Values::TimeTexts { times, pattern } });
+        }
+    }
+
+    fn finish(mut self) -> (Texts, Vec<Slot>) {
+        self.close();
+        self.literals.push(&self.literal);
+        (self.literals, self.slots)
+    }
 }
 
 fn is_constant(texts: &Texts) -> bool {
     texts.iter().all(|text| text == texts.get(0))
 }
 
-/// The tightest form of a slot's values.
+/// A variable that only says what another column says is not stored: its form does not matter.
+fn slot_or_reference(values: Texts, is_reference: bool) -> Slot {
+    if is_reference { Slot { codes: None, values: Values::Texts(values) } } else { slot(values) }
+}
+
+/// The tightest form of a variable's values.
 fn slot(texts: Texts) -> Slot {
     let values = Values::Texts(texts);
-    if let Some(stored) = values::choose_typed(None, &values) {
+    if let Some(stored) = values::choose(None, &values) {
         return Slot { codes: stored.codes, values: stored.values };
     }
     let Values::Texts(texts) = values else { unreachable!("made above") };
     let mut builder = ColumnBuilder::default();
     (0..).zip(texts.iter()).for_each(|(i, text)| builder.push(i, text));
-    let column = builder.finish(texts.len() as u32).expect("a slot has values");
+    let column = builder.finish(texts.len() as u32).expect("a variable has values");
     Slot { codes: column.codes, values: column.values }
 }
 
+impl Rows<'_> {
+    /// The column whose only value in each of these texts' rows is the variable's.
+    fn reference(&self, values: &Texts, entries: &[u32]) -> Option<PathId> {
+        let row_of = |entry: u32| self.row_of.map_or(entry, |rows| rows[entry as usize]);
+        let mut scratch = Vec::new();
+        let mut says = |column: &Column, text: &[u8], row: u32| {
+            let own = column.values_of_row(row);
+            own.len() == 1 && column.values.text_bytes(column.entry_of(own.start), &mut scratch) == text
+        };
+        let mut all =
+            |column: &Column| values.iter().zip(entries).all(|(text, &entry)| says(column, text, row_of(entry)));
+        self.columns.iter().find(|(_, column)| all(column)).map(|&(path, _)| path)
+    }
+}
+
+/// Parts of a time with more text between them are variables of their own, in bytes.
+const TIME_GAP_BYTES_MAX: usize = 4;
+/// The longest part of a time, in bytes.
+const TIME_PART_BYTES_MAX: usize = 13;
 /// No key.
 const NONE: u32 = u32::MAX;
 /// Texts, and their bytes, below which there is nothing to gain.
@@ -216,10 +351,11 @@ mod tests {
     use super::super::testing::Rng;
     use super::*;
 
+    /// What is found gives each text back.
     fn check(all: &[String]) -> Option<Templated> {
         let mut texts = Texts::default();
         all.iter().for_each(|text| texts.push(text.as_bytes()));
-        let found = split(&texts)?;
+        let found = split(&texts, &Rows::default())?.texts;
         found.check();
         let mut scratch = Vec::new();
         for (i, text) in all.iter().enumerate() {

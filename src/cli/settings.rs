@@ -116,7 +116,7 @@ settings! {
     #[doc = " Longest wait before the compactor looks again; a flush that makes a partition worth compacting wakes it at once."]
     block_compact_secs: u64 = Some("30"), Kind::whole(1, 86_400, "s"), Now;
     #[doc = " Events in a partition's head that make it a block."]
-    block_flush_rows: u64 = Some("50000"), Kind::whole(1, 10_000_000, "events"), Now;
+    block_flush_rows: u64 = Some("131072"), Kind::whole(1, 10_000_000, "events"), Now;
     #[doc = " Age of a head's oldest event that makes it a block. A small head may wait longer: the log protects it."]
     block_flush_secs: u64 = Some("5"), Kind::whole(1, 86_400, "s"), Now;
     #[doc = " Heads that are made into blocks at the same time."]

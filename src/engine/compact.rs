@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::blocks::{self, WriteFailure};
+use super::blocks;
 use super::core::Core;
 use super::encode;
 use super::manifest::{BlockEntry, BlockId};
@@ -15,6 +15,7 @@ use super::partition::Partition;
 use super::publish::{self, PublishFailure};
 use super::settings::Settings;
 use super::snapshot::StoredBlock;
+use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::host_select;
 
 /// Looks for runs of small blocks and merges them, one run at a time, until the engine stops.
@@ -56,6 +57,7 @@ pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partitio
 /// Sizes grow by tiers, from the young end backwards: a block joins a run if it is not larger than
 /// what the run already holds, so that each event is rewritten about log(data) times. While events
 /// stream in, a run waits until it is `RUN_BLOCKS_MIN` long; when the partition is idle two are enough.
+/// Blocks whose rows fill a group are as small as they get and are never written again.
 fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<usize>> {
     let small = tail.iter().filter(|entry| entry.bytes < settings.compact_min_bytes).count();
     let run_blocks_min = if idle || small > settings.compact_small_blocks_max { 2 } else { RUN_BLOCKS_MIN };
@@ -66,7 +68,11 @@ fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<u
         while start > 0 {
             let next = tail[start - 1].bytes;
             let joins = start == end || next < settings.compact_min_bytes || next <= bytes.saturating_mul(2);
-            if !joins || bytes.saturating_add(next) > settings.block_target_bytes || end - start >= RUN_BLOCKS_MAX {
+            if is_full(tail[start - 1])
+                || !joins
+                || bytes.saturating_add(next) > settings.block_target_bytes
+                || end - start >= RUN_BLOCKS_MAX
+            {
                 break;
             }
             bytes += next;
@@ -78,6 +84,11 @@ fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<u
         end = if start < end { start } else { end - 1 };
     }
     None
+}
+
+/// Whether merging would not make the block smaller: encodings know no more than one group of rows.
+fn is_full(entry: &BlockEntry) -> bool {
+    entry.rows >= u64::from(ROW_GROUP_ROWS_MAX / 2)
 }
 
 /// Merges neighbours into one block and publishes it. Returns whether that worked.
@@ -112,8 +123,7 @@ async fn merge(core: &Arc<Core>, partition: &Arc<Partition>, inputs: &[Arc<Store
                 failure
             }
         },
-        Err(WriteFailure::Failed(error)) => PublishFailure::Failed(error.to_string()),
-        Err(WriteFailure::Stopped(error)) => PublishFailure::Stopped(error),
+        Err(failure) => failure.into(),
     };
     match failure {
         PublishFailure::Failed(error) => warn!(%error, partition = %partition.folder, "a merge could not be published"),
@@ -155,20 +165,21 @@ mod tests {
     use super::*;
     use crate::engine::manifest::Watermarks;
 
+    fn entry(mib: u64) -> BlockEntry {
+        BlockEntry {
+            id: BlockId(0),
+            sha256: String::new(),
+            bytes: mib << 20,
+            rows: 1,
+            min_time: 0,
+            max_time: 0,
+            raw_bytes: 0,
+            upto: Watermarks::default(),
+        }
+    }
+
     fn check_plan(sizes_mib: &[u64], idle: bool, expected: Option<Range<usize>>) {
-        let entries: Vec<BlockEntry> = sizes_mib
-            .iter()
-            .map(|mib| BlockEntry {
-                id: BlockId(0),
-                sha256: String::new(),
-                bytes: mib << 20,
-                rows: 1,
-                min_time: 0,
-                max_time: 0,
-                raw_bytes: 0,
-                upto: Watermarks::default(),
-            })
-            .collect();
+        let entries: Vec<BlockEntry> = sizes_mib.iter().map(|&mib| entry(mib)).collect();
         let entries: Vec<&BlockEntry> = entries.iter().collect();
         assert_eq!(plan(&entries, &Settings::default(), idle), expected, "{sizes_mib:?} idle: {idle}");
     }
@@ -186,6 +197,19 @@ mod tests {
     fn no_block_grows_beyond_the_target() {
         check_plan(&[30, 30, 30], true, Some(1..3));
         check_plan(&[60, 60], true, None);
+    }
+
+    #[test]
+    fn a_block_that_fills_a_group_is_never_rewritten_and_parts_its_neighbours() {
+        let full = u64::from(ROW_GROUP_ROWS_MAX);
+        let rows = |rows: &[u64], expected| {
+            let entries: Vec<BlockEntry> = rows.iter().map(|&rows| BlockEntry { rows, ..entry(3) }).collect();
+            let entries: Vec<&BlockEntry> = entries.iter().collect();
+            assert_eq!(plan(&entries, &Settings::default(), true), expected, "{rows:?}");
+        };
+        rows(&[full; 9], None);
+        rows(&[9, 9, full, 9], Some(0..2));
+        rows(&[full / 2, 9, 9, 9], Some(1..4));
     }
 
     #[test]

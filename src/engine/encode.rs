@@ -12,7 +12,7 @@ use super::core::Core;
 use super::snapshot::StoredBlock;
 use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::block::{
-    BlockError, BlockWriter, ChunkKey, ChunkRef, Footer, GroupInfo, Merged, Merger, RowGroup, WriterOptions, merge_all,
+    BlockError, BlockWriter, ChunkKey, ChunkRef, Footer, GroupInfo, Merged, Merger, RowGroup, WriterOptions,
 };
 use crate::crypto;
 use crate::host::Cost;
@@ -20,10 +20,15 @@ use crate::host::Cost;
 /// One block of all rows of these batches. CPU-bound: some 3 s per GiB as sent.
 pub(crate) fn fresh(batches: Vec<Arc<RowGroup>>, raw_bytes: u64) -> EncodedBlock {
     let mut writer = BlockWriter::new(WriterOptions::FRESH);
-    for group in merge_all(batches.into_iter().map(|batch| (batch, None)).collect(), ROW_GROUP_ROWS_MAX) {
-        writer.push_group(&group);
+    let mut merger = Merger::new(batches.len(), ROW_GROUP_ROWS_MAX);
+    let mut batches: Vec<_> = batches.into_iter().map(Some).collect();
+    loop {
+        match merger.next() {
+            Merged::Wants(run) => merger.feed(run, batches[run].take().map(|batch| (batch, None))),
+            Merged::Group(group) => writer.push_group(&group),
+            Merged::Done => return finish(writer, raw_bytes),
+        }
     }
-    finish(writer, raw_bytes)
 }
 
 /// One block of all rows of these blocks; `None` if the engine is to stop meanwhile. Holds one decoded

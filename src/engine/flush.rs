@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::blocks::{self, WriteFailure};
+use super::blocks;
 use super::core::Core;
 use super::encode;
 use super::log::LiveSegment;
@@ -16,6 +16,7 @@ use super::manifest::Watermarks;
 use super::mutant::Mutant;
 use super::partition::{HeadFigures, Partition};
 use super::publish::{self, PublishFailure};
+use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::event::PartitionKey;
 use crate::host::Cost;
 use crate::host_select;
@@ -33,7 +34,7 @@ pub(crate) async fn flush_loop(core: Arc<Core>) {
             let (core_of_task, flushing) = (Arc::clone(&core), Arc::clone(&flushing));
             let task = async move {
                 let core = core_of_task;
-                if !flush(&core, &partition).await {
+                if !flush_full(&core, &partition).await {
                     // The rows stay in the head and in the log; trying again at once would spin.
                     core.pause(FLUSH_RETRY).await;
                 }
@@ -92,8 +93,7 @@ fn is_due(core: &Core, head: &HeadFigures, now: Duration) -> bool {
         || age >= settings.flush_age_max
 }
 
-/// Writes the partition's head, as it is now, as one block and publishes it. Returns whether nothing
-/// is left to try again.
+/// Makes blocks of all rows that the partition's head has now. Returns whether that worked.
 pub(crate) async fn flush(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
     let _one = partition.flushing.lock().await;
     flush_locked(core, partition).await
@@ -101,26 +101,45 @@ pub(crate) async fn flush(core: &Arc<Core>, partition: &Arc<Partition>) -> bool 
 
 /// As [`flush`], for a caller that holds the partition's `flushing`.
 pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
-    if core.stopped().is_some() {
-        return false;
+    let mut left = partition.figures().rows;
+    loop {
+        match flush_oldest(core, partition).await {
+            // What came meanwhile may wait for the next flush.
+            Ok(rows) if rows == 0 || rows >= left => return true,
+            Ok(rows) => left -= rows,
+            Err(failure) => {
+                note(core, partition, failure);
+                return false;
+            }
+        }
     }
-    let prefix = partition.freeze_head();
+}
+
+/// Makes one block of the older end of the head, of as many rows as one group takes. Returns whether that
+/// worked. What is left gathers until it is due itself: a head that is flushed because it is full is not
+/// followed by a small block.
+async fn flush_full(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
+    let _one = partition.flushing.lock().await;
+    flush_oldest(core, partition).await.map_err(|failure| note(core, partition, failure)).is_ok()
+}
+
+/// Writes and publishes one block. Returns how many rows it has.
+async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u64, PublishFailure> {
+    if let Some(why) = core.stopped() {
+        return Err(PublishFailure::Failed(why));
+    }
+    let prefix = partition.freeze_head(ROW_GROUP_ROWS_MAX);
     if prefix.batches.is_empty() {
         core.mark_flushed(partition);
-        return true;
+        return Ok(0);
     }
+    let count = prefix.batches.len();
     let raw_bytes: u64 = prefix.batches.iter().map(|batch| batch.raw_bytes).sum();
-    let groups: Vec<_> = prefix.batches.iter().map(|batch| Arc::clone(&batch.rows)).collect();
+    let groups: Vec<_> = prefix.batches.into_iter().map(|batch| batch.rows).collect();
     let encoded = core.host.cpu.run(Cost::bytes(raw_bytes), move || encode::fresh(groups, raw_bytes)).await;
     let upto = flush_mark(core, prefix.upto);
-    if let Err(failure) = publish::make_partition_folders(core, partition).await {
-        return note(core, partition, failure);
-    }
-    let block = match blocks::write(core, partition, encoded, upto).await {
-        Ok(block) => block,
-        Err(WriteFailure::Failed(error)) => return note(core, partition, PublishFailure::Failed(error.to_string())),
-        Err(WriteFailure::Stopped(error)) => return note(core, partition, PublishFailure::Stopped(error)),
-    };
+    publish::make_partition_folders(core, partition).await?;
+    let block = blocks::write(core, partition, encoded, upto).await?;
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;
     let entry = block.entry.clone();
@@ -131,11 +150,12 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
     });
     if let Err(failure) = published.await {
         publish::discard_unless_named(core, block, &failure);
-        return note(core, partition, failure);
+        return Err(failure);
     }
     // From here on it is the head of the chain, as read back: the rows change places.
-    debug!(partition = %partition.folder, rows = block.entry.rows, bytes = block.entry.bytes, "flushed");
-    partition.publish_flushed(prefix.batches.len(), block, core.host.clock.monotonic());
+    let rows = block.entry.rows;
+    debug!(partition = %partition.folder, rows, bytes = block.entry.bytes, "flushed");
+    partition.publish_flushed(count, block, core.host.clock.monotonic());
     core.head_bytes.fetch_sub(raw_bytes, Ordering::Relaxed);
     core.mark_flushed(partition);
     core.room.notify_waiters();
@@ -145,18 +165,19 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
     drop(committed);
     remove_segments(core, partition).await;
     core.wake_compact.notify_one();
-    true
+    Ok(rows)
 }
 
-/// Says what went wrong, and whether writing can go on. Never done: the rows are still in the head.
-fn note(core: &Core, partition: &Partition, failure: PublishFailure) -> bool {
+/// Says what went wrong, and stops writing if it cannot go on. The rows are still in the head.
+fn note(core: &Core, partition: &Partition, failure: PublishFailure) {
     match failure {
+        // That was said when it stopped, and is so until the end.
+        PublishFailure::Failed(_) if core.stopped().is_some() => {}
         PublishFailure::Failed(error) => {
             warn!(%error, partition = %partition.folder, "a head could not be flushed and will be tried again");
         }
         PublishFailure::Stopped(error) => core.stop_writing("a partition's folder could not be synced", &error),
     }
-    false
 }
 
 fn flush_mark(core: &Core, upto: Watermarks) -> Watermarks {

@@ -41,6 +41,8 @@ pub(crate) struct Committed {
 struct State {
     head: Vec<HeadBatch>,
     applied: Watermarks,
+    /// Up to where events are in blocks.
+    flushed: Watermarks,
     view: Arc<PartitionView>,
     /// When the last block was flushed, on the monotonic clock.
     flushed_at: Duration,
@@ -59,7 +61,7 @@ pub(crate) struct HeadBatch {
     pub(crate) frozen: bool,
 }
 
-/// The head as it stood when a flush began.
+/// The older end of the head as it stood when a flush began.
 pub(crate) struct HeadPrefix {
     pub(crate) batches: Vec<HeadBatch>,
     /// Up to where exactly these rows, and what was flushed before, go.
@@ -91,7 +93,8 @@ impl Partition {
             lost: committed.manifest.lost.clone(),
         });
         let applied = committed.manifest.flushed.clone();
-        let state = Mutex::new(State { head: Vec::new(), applied, view, flushed_at: Duration::ZERO });
+        let flushed = applied.clone();
+        let state = Mutex::new(State { head: Vec::new(), applied, flushed, view, flushed_at: Duration::ZERO });
         Self {
             key,
             folder,
@@ -130,19 +133,30 @@ impl Partition {
         state.publish(None);
     }
 
-    /// All rows of the head, which from now on can be taken out as they are.
-    pub(crate) fn freeze_head(&self) -> HeadPrefix {
+    /// The oldest batches of the head that together have at most `rows_max` rows, or the oldest one. From
+    /// now on they can be taken out as they are.
+    pub(crate) fn freeze_head(&self, rows_max: u32) -> HeadPrefix {
         let mut state = self.state();
-        for batch in &mut state.head {
+        let State { head, flushed, .. } = &mut *state;
+        let mut prefix = HeadPrefix { batches: Vec::new(), upto: flushed.clone() };
+        let mut rows = 0u64;
+        for batch in head {
+            rows += u64::from(batch.rows.rows);
+            if rows > u64::from(rows_max) && !prefix.batches.is_empty() {
+                break;
+            }
             batch.frozen = true;
+            raise_to_rows(&mut prefix.upto, &batch.rows);
+            prefix.batches.push(batch.clone());
         }
-        HeadPrefix { batches: state.head.clone(), upto: state.applied.clone() }
+        prefix
     }
 
     /// Swaps the first `batches` of the head for the block that holds their rows.
     pub(crate) fn publish_flushed(&self, batches: usize, block: Arc<StoredBlock>, now: Duration) {
         let mut state = self.state();
         state.flushed_at = now;
+        state.flushed.raise_all(&block.entry.upto);
         let mut blocks = state.view.blocks.clone();
         blocks.push(block);
         assert!(state.head.iter().take(batches).all(|batch| batch.frozen), "P1: a flush takes what it froze");
@@ -186,6 +200,14 @@ impl State {
             head: self.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
             lost: self.view.lost.clone(),
         });
+    }
+}
+
+/// Moves each origin up to its last event among these rows.
+fn raise_to_rows(marks: &mut Watermarks, rows: &RowGroup) {
+    match &rows.origin_codes {
+        None => marks.raise(rows.origins[0], rows.sequences.iter().copied().max().unwrap_or(0)),
+        Some(_) => (0..rows.rows).for_each(|row| marks.raise(rows.origin(row), rows.sequences[row as usize])),
     }
 }
 

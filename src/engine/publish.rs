@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
+use super::blocks::WriteFailure;
 use super::core::Core;
 use super::layout::{self, FolderFailure};
 use super::manifest::{MANIFEST_FORMAT, Manifest, check_step};
@@ -21,6 +22,15 @@ pub(crate) enum PublishFailure {
     Failed(String),
     /// The outcome is unknown, or the chain is not ours: nothing is written until the next start.
     Stopped(io::Error),
+}
+
+impl From<WriteFailure> for PublishFailure {
+    fn from(failure: WriteFailure) -> Self {
+        match failure {
+            WriteFailure::Failed(error) => Self::Failed(error.to_string()),
+            WriteFailure::Stopped(error) => Self::Stopped(error),
+        }
+    }
 }
 
 /// Commits the generation that `edit` makes of the newest one, and gives it back as it was read from

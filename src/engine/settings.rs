@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::mutant::Mutation;
+use crate::block::group::ROW_GROUP_ROWS_MAX;
 
 /// The engine's knobs.
 #[derive(Clone, Debug)]
@@ -67,8 +68,8 @@ impl Default for Settings {
             queue_events: 100_000,
             queue_bytes: 64 << 20,
             queue_wait: Duration::from_secs(2),
-            flush_rows: 50_000,
-            flush_bytes: 32 << 20,
+            flush_rows: u64::from(ROW_GROUP_ROWS_MAX),
+            flush_bytes: 96 << 20,
             flush_age: Duration::from_secs(5),
             flush_aged_rows: 1_000,
             flush_age_max: Duration::from_secs(300),

@@ -86,6 +86,7 @@ fn count_values(groups: &mut Groups, column: Option<&Arc<Column>>, rows: &Bitmap
             }
         }
         None => {
+            groups.reserve(column.len().min(rows.count() as usize));
             for value in 0..column.len() {
                 if all || rows.contains(column.row_of(value)) {
                     groups.add_loosely(1, |key| column.values.write_text(value, key));

@@ -25,8 +25,9 @@ pub(crate) struct Merged {
 }
 
 /// Shards of a reduction that may have many groups: a power of two. Few enough for a reduction with a
-/// handful of groups to cost nothing, enough for workers to be seldom in each other's way.
-const SHARDS: usize = 16;
+/// handful of groups to cost little, enough for workers to be seldom in each other's way, and for a shard
+/// of a million groups to fit a processor's cache while a part is merged into it.
+const SHARDS: usize = 64;
 
 impl Merged {
     /// Nothing yet.

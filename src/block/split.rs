@@ -49,25 +49,58 @@ pub(super) fn split(texts: &Texts, rows: &Rows<'_>) -> Option<Split> {
     if texts.len() < TEXTS_MIN || texts.bytes.len() < BYTES_MIN {
         return None;
     }
-    let keys = KeySet::of(texts);
-    let counted: Vec<Key<'_>> = keys.texts.iter().zip(&keys.rows).map(|(text, &rows)| Key { text, rows }).collect();
-    let found = patterns(&counted, TEMPLATES_MAX);
-    let whole = found.patterns.len() as u32;
-    let template_of: Vec<u32> = keys
-        .of_text
-        .iter()
-        .map(|&key| if key == NONE { whole } else { found.template_of[key as usize].unwrap_or(whole) })
-        .collect();
-    let kept_whole = template_of.iter().filter(|&&template| template == whole).count();
-    if kept_whole > texts.len() / 2 {
+    let repeats = Repeats::of(texts, rows);
+    let mut trial = Trial::new(texts, Words { quoted: false, repeats });
+    if trial.kept_whole() > texts.len() / QUOTED_SHARE {
+        let quoted = Trial::new(texts, Words { quoted: true, repeats });
+        if quoted.kept_whole() < trial.kept_whole() / 2 {
+            trial = quoted;
+        }
+    }
+    if trial.kept_whole() > texts.len() / 2 {
         return None;
     }
+    let Trial { keys, found, template_of } = trial;
     let values = keys.values(texts, &template_of, &found);
     Some(Taker { texts, rows, templates: Vec::new(), references: References::new(), refers: Vec::new() }.take_all(
         template_of,
         &found.patterns,
         values,
     ))
+}
+
+/// What of a text is a word.
+#[derive(Clone, Copy)]
+struct Words<'a> {
+    /// Whether what is quoted is one word.
+    quoted: bool,
+    /// Whose values are words wherever they stand in the text of their row.
+    repeats: Option<Repeats<'a>>,
+}
+
+/// The templates that one way of telling words finds.
+struct Trial {
+    keys: KeySet,
+    found: Found,
+    /// The template of each text; the number of templates if it is kept whole.
+    template_of: Vec<u32>,
+}
+
+impl Trial {
+    fn new(texts: &Texts, words: Words<'_>) -> Self {
+        let keys = KeySet::of(texts, words);
+        let counted: Vec<Key<'_>> = keys.texts.iter().zip(&keys.rows).map(|(text, &rows)| Key { text, rows }).collect();
+        let found = patterns(&counted, TEMPLATES_MAX);
+        let whole = found.patterns.len() as u32;
+        let template = |&key: &u32| if key == NONE { whole } else { found.template_of[key as usize].unwrap_or(whole) };
+        let template_of = keys.of_text.iter().map(template).collect();
+        Self { keys, found, template_of }
+    }
+
+    fn kept_whole(&self) -> usize {
+        let whole = self.found.patterns.len() as u32;
+        self.template_of.iter().filter(|&&template| template == whole).count()
+    }
 }
 
 /// The texts with their variables taken out, each once.
@@ -85,14 +118,20 @@ struct KeySet {
 }
 
 impl KeySet {
-    fn of(texts: &Texts) -> Self {
+    fn of(texts: &Texts, words: Words<'_>) -> Self {
         let mut keys = Self::default();
+        let mut spans = Vec::new();
         let mut index: HashTable<u32> = HashTable::new();
         let hasher = FixedState::default();
         let mut scratch = Vec::new();
         for number in 0..texts.len() {
             let range = texts.range(number);
-            let has_key = keys.write_key(&texts.bytes[range.clone()], range.start as u32, &mut scratch);
+            let text = &texts.bytes[range.clone()];
+            spans.clear();
+            if let Some(repeats) = words.repeats {
+                repeats.find(number as u32, text, &mut spans);
+            }
+            let has_key = keys.write_key(text, range.start as u32, words.quoted, &spans, &mut scratch);
             keys.span_ends.push(keys.spans.len() as u32);
             if !has_key {
                 keys.of_text.push(NONE);
@@ -114,21 +153,29 @@ impl KeySet {
         keys
     }
 
-    /// Puts the key of a text, which lies at `base` of all texts, into `key`, and adds its variables'
-    /// spans; `false` if the text cannot have one.
-    fn write_key(&mut self, text: &[u8], base: u32, key: &mut Vec<u8>) -> bool {
+    /// Puts the key of a text, which lies at `base` of all texts, into `key`, and adds the spans of its
+    /// variables, of which `known` are some; `false` if the text cannot have one.
+    fn write_key(&mut self, text: &[u8], base: u32, quoted: bool, known: &[(u32, u32)], key: &mut Vec<u8>) -> bool {
         key.clear();
         if text.len() > TEXT_BYTES_MAX || memchr::memchr(VARIABLE, text).is_some() {
             return false;
         }
         let before = self.spans.len();
         let mut copied = 0;
-        tokens::for_each_variable(text, |start, end| {
+        let mut push = |start: usize, end: usize| {
             key.extend_from_slice(&text[copied..start]);
             key.push(VARIABLE);
             copied = end;
             self.spans.push((base + start as u32, base + end as u32));
-        });
+        };
+        let mut from = 0;
+        for &(start, end) in known {
+            let (start, end) = (start as usize, end as usize);
+            tokens::for_each_variable(&text[from..start], quoted, |first, last| push(from + first, from + last));
+            push(start, end);
+            from = end;
+        }
+        tokens::for_each_variable(&text[from..], quoted, |first, last| push(from + first, from + last));
         key.extend_from_slice(&text[copied..]);
         if self.spans.len() - before > SLOTS_MAX {
             self.spans.truncate(before);
@@ -330,6 +377,76 @@ impl Rows<'_> {
     }
 }
 
+/// Finds in long texts what other columns say of their rows: a Windows event's message repeats most of the
+/// event's fields.
+#[derive(Clone, Copy)]
+struct Repeats<'a> {
+    rows: &'a Rows<'a>,
+}
+
+impl<'a> Repeats<'a> {
+    /// `None` if the texts are short, or repeat little as far as a sample tells.
+    fn of(texts: &Texts, rows: &'a Rows<'a>) -> Option<Self> {
+        if rows.columns.is_empty() || texts.bytes.len() / texts.len() < REPEATING_TEXT_BYTES_MIN {
+            return None;
+        }
+        let own = Self { rows };
+        let (mut spans, mut repeated, mut seen) = (Vec::new(), 0, 0);
+        for number in (0..texts.len()).step_by(texts.len().div_ceil(SAMPLE_TEXTS)) {
+            spans.clear();
+            own.find(number as u32, texts.get(number), &mut spans);
+            repeated += spans.iter().map(|(start, end)| (end - start) as usize).sum::<usize>();
+            seen += texts.get(number).len();
+        }
+        (repeated >= seen / REPEATED_SHARE).then_some(own)
+    }
+
+    /// Adds where the values of the text's row stand in it as whole words, ascending; where two overlap,
+    /// the longer one.
+    fn find(&self, number: u32, text: &[u8], spans: &mut Vec<(u32, u32)>) {
+        if !(REPEATING_TEXT_BYTES_MIN..=TEXT_BYTES_MAX).contains(&text.len()) {
+            return;
+        }
+        let row = self.rows.row_of.map_or(number, |rows| rows[number as usize]);
+        let mut scratch = Vec::new();
+        for (_, column) in self.rows.columns {
+            let own = column.values_of_row(row);
+            if own.len() != 1 {
+                continue;
+            }
+            let value = column.values.text_bytes(column.entry_of(own.start), &mut scratch);
+            if (REPEATED_BYTES_MIN..text.len()).contains(&value.len()) {
+                let found = memchr::memmem::find_iter(text, value).map(|start| (start, start + value.len()));
+                let whole = found.filter(|&(start, end)| tokens::stands_alone(text, start, end));
+                spans.extend(whole.map(|(start, end)| (start as u32, end as u32)));
+            }
+        }
+        if spans.len() > SLOTS_MAX {
+            // Nothing that is so repetitive is a template of values.
+            spans.clear();
+        }
+        spans.sort_unstable_by_key(|&(start, end)| (std::cmp::Reverse(end - start), start));
+        let mut kept: Vec<(u32, u32)> = Vec::with_capacity(spans.len());
+        for &(start, end) in spans.iter() {
+            if kept.iter().all(|&(first, last)| end <= first || last <= start) {
+                kept.push((start, end));
+            }
+        }
+        kept.sort_unstable();
+        *spans = kept;
+    }
+}
+
+/// Shorter texts are not searched for what their row's other columns say, in bytes.
+const REPEATING_TEXT_BYTES_MIN: usize = 192;
+/// Shorter values are found by chance, in bytes.
+const REPEATED_BYTES_MIN: usize = 4;
+/// The part of a sample's bytes that must be repeated, one in so many.
+const REPEATED_SHARE: usize = 8;
+/// Texts of a sample.
+const SAMPLE_TEXTS: usize = 64;
+/// One in so many texts kept whole is reason enough to look for another way of telling words.
+const QUOTED_SHARE: usize = 4;
 /// Parts of a time with more text between them are variables of their own, in bytes.
 const TIME_GAP_BYTES_MAX: usize = 4;
 /// The longest part of a time, in bytes.

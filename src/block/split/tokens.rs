@@ -1,9 +1,20 @@
 //! Which words of a text vary by their look alone: numbers, addresses, ids.
 
-/// Calls `variable` with start and end of each word of `text` that looks like a variable.
-pub(super) fn for_each_variable(text: &[u8], mut variable: impl FnMut(usize, usize)) {
+/// Calls `variable` with start and end of each word of `text` that looks like a variable. With `quoted`,
+/// what stands between two quotation marks is one word, and a variable.
+pub(super) fn for_each_variable(text: &[u8], quoted: bool, mut variable: impl FnMut(usize, usize)) {
     let mut at = 0;
     while at < text.len() {
+        if quoted
+            && text[at] == b'"'
+            && let Some(len) = memchr::memchr(b'"', &text[at + 1..])
+        {
+            if len > 0 {
+                variable(at + 1, at + 1 + len);
+            }
+            at += len + 2;
+            continue;
+        }
         let start = at;
         let mut kinds = 0;
         while at < text.len() {
@@ -31,6 +42,13 @@ pub(super) fn for_each_variable(text: &[u8], mut variable: impl FnMut(usize, usi
         }
         variable(start, at);
     }
+}
+
+/// Whether no word reaches into this part of a text or out of it.
+pub(super) fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
+    let word_at = |at: usize| text.get(at).is_some_and(|&byte| is_word_byte(byte));
+    let crosses = |at: usize| at > 0 && word_at(at - 1) && word_at(at);
+    !crosses(start) && !crosses(end)
 }
 
 /// Whether a number or a date goes on here: what looks like a decimal is then a part of something longer.
@@ -123,8 +141,16 @@ mod tests {
 
     fn variables(text: &str) -> Vec<&str> {
         let mut variables = Vec::new();
-        for_each_variable(text.as_bytes(), |start, end| variables.push(&text[start..end]));
+        for_each_variable(text.as_bytes(), false, |start, end| variables.push(&text[start..end]));
         variables
+    }
+
+    #[test]
+    fn what_is_quoted_is_one_variable_if_asked_for() {
+        let mut variables = Vec::new();
+        let text = "1.2.3.4 \"GET /a b\" 200 \"\" \"open";
+        for_each_variable(text.as_bytes(), true, |start, end| variables.push(&text[start..end]));
+        assert_eq!(variables, ["1.2.3.4", "GET /a b", "200"]);
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub struct WriterOptions {
 
 impl WriterOptions {
     /// For a flush: cheap.
-    pub const FRESH: Self = Self { level: 1, text_level: 1, filters: true };
+    pub const FRESH: Self = Self { level: 1, text_level: 9, filters: true };
     /// For compaction: small. Higher levels bring next to nothing on what is typed and clustered.
-    pub const COMPACTED: Self = Self { level: 3, text_level: 1, filters: true };
+    pub const COMPACTED: Self = Self { level: 3, text_level: 9, filters: true };
 }
 
 /// What a finished block has.

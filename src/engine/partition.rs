@@ -135,14 +135,14 @@ impl Partition {
 
     /// The oldest batches of the head that together have at most `rows_max` rows, or the oldest one. From
     /// now on they can be taken out as they are.
-    pub(crate) fn freeze_head(&self, rows_max: u32) -> HeadPrefix {
+    pub(crate) fn freeze_head(&self, rows_max: u64) -> HeadPrefix {
         let mut state = self.state();
         let State { head, flushed, .. } = &mut *state;
         let mut prefix = HeadPrefix { batches: Vec::new(), upto: flushed.clone() };
         let mut rows = 0u64;
         for batch in head {
             rows += u64::from(batch.rows.rows);
-            if rows > u64::from(rows_max) && !prefix.batches.is_empty() {
+            if rows > rows_max && !prefix.batches.is_empty() {
                 break;
             }
             batch.frozen = true;

@@ -23,6 +23,8 @@ pub struct Settings {
     pub queue_wait: Duration,
     /// A head with this many events is flushed.
     pub flush_rows: u64,
+    /// A flush takes the oldest events of a head up to this number, so that they fill a row group.
+    pub flush_rows_max: u64,
     /// A head with this many bytes as sent is flushed.
     pub flush_bytes: u64,
     /// A head this old is flushed, if it has `flush_aged_rows` events.
@@ -67,13 +69,14 @@ impl Default for Settings {
             log_bytes_max: 512 << 20,
             queue_events: 100_000,
             queue_bytes: 64 << 20,
-            queue_wait: Duration::from_secs(2),
+            queue_wait: Duration::from_secs(10),
             flush_rows: u64::from(ROW_GROUP_ROWS_MAX),
-            flush_bytes: 96 << 20,
+            flush_rows_max: u64::from(ROW_GROUP_ROWS_MAX),
+            flush_bytes: 48 << 20,
             flush_age: Duration::from_secs(5),
             flush_aged_rows: 1_000,
             flush_age_max: Duration::from_secs(300),
-            head_bytes_max: 128 << 20,
+            head_bytes_max: 96 << 20,
             flush_concurrency: 2,
             block_target_bytes: 64 << 20,
             compact_min_bytes: 5 << 20,

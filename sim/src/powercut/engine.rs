@@ -31,6 +31,7 @@ pub fn drawn_settings(seed: u64) -> Settings {
         log_bytes_max: rng.pick(&[500, 10_000, 512 << 20]),
         queue_wait: Duration::from_millis(rng.pick(&[1, 2_000, 2_000])),
         flush_rows: rng.pick(&[1, 3, 20, 50_000]),
+        flush_rows_max: rng.pick(&[1, 10, 50_000]),
         flush_bytes: rng.pick(&[100, 2_000, 32 << 20]),
         flush_age: Duration::from_millis(rng.pick(&[1, 100, 5_000])),
         flush_aged_rows: rng.pick(&[1, 1_000]),

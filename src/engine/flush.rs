@@ -127,7 +127,7 @@ async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u6
     if let Some(why) = core.stopped() {
         return Err(PublishFailure::Failed(why));
     }
-    let prefix = partition.freeze_head(core.settings.flush_rows_max);
+    let prefix = partition.freeze_head(core.settings.flush_rows_max, core.settings.flush_bytes);
     if prefix.batches.is_empty() {
         core.mark_flushed(partition);
         return Ok(0);

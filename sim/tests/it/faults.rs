@@ -71,7 +71,10 @@ fn a_full_disk_refuses_clearly_answers_searches_and_heals_by_itself() {
                     Answer::Unknown => panic!("seed {seed}: a full disk is no unknown outcome"),
                 }
                 host.clock.sleep(Duration::from_millis(20)).await;
-                assert_eq!(subject.events().await.unwrap().len(), acknowledged, "seed {seed}: search goes on");
+                // Not after each: thousands of events fit, and this reads all of them.
+                if number % 20 == 0 || refused > 0 {
+                    assert_eq!(subject.events().await.unwrap().len(), acknowledged, "seed {seed}: search goes on");
+                }
             }
             disk.with_storage(|storage| storage.set_capacity(10_000_000));
             host.clock.sleep(Duration::from_secs(10)).await;

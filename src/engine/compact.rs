@@ -15,7 +15,6 @@ use super::partition::Partition;
 use super::publish::{self, PublishFailure};
 use super::settings::Settings;
 use super::snapshot::StoredBlock;
-use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::host_select;
 
 /// Looks for runs of small blocks and merges them, one run at a time, until the engine stops.
@@ -57,7 +56,7 @@ pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partitio
 /// Sizes grow by tiers, from the young end backwards: a block joins a run if it is not larger than
 /// what the run already holds, so that each event is rewritten about log(data) times. While events
 /// stream in, a run waits until it is `RUN_BLOCKS_MIN` long; when the partition is idle two are enough.
-/// Blocks whose rows fill a group are as small as they get and are never written again.
+/// Blocks that are full are as small as they get and are never written again.
 fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<usize>> {
     let small = tail.iter().filter(|entry| entry.bytes < settings.compact_min_bytes).count();
     let run_blocks_min = if idle || small > settings.compact_small_blocks_max { 2 } else { RUN_BLOCKS_MIN };
@@ -86,9 +85,9 @@ fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<u
     None
 }
 
-/// Whether merging would not make the block smaller: encodings know no more than one group of rows.
+/// Whether the rows of the block are so many that merging them with others would hardly make them smaller.
 fn is_full(entry: &BlockEntry) -> bool {
-    entry.rows >= u64::from(ROW_GROUP_ROWS_MAX / 2)
+    entry.rows >= FULL_ROWS || entry.raw_bytes >= FULL_RAW_BYTES
 }
 
 /// Merges neighbours into one block and publishes it. Returns whether that worked.
@@ -157,6 +156,10 @@ async fn publish_merged(
 const RUN_BLOCKS_MIN: usize = 8;
 /// More blocks are not merged at once: each input costs a decoded row group of memory.
 const RUN_BLOCKS_MAX: usize = 32;
+/// A block of so many rows, or bytes as sent, is full. Half of what a flush takes, so that a head which was
+/// flushed early for want of memory is not written twice.
+const FULL_ROWS: u64 = 1 << 16;
+const FULL_RAW_BYTES: u64 = 24 << 20;
 /// A partition into which nothing was flushed for this long is idle.
 const IDLE_AFTER: Duration = Duration::from_secs(5);
 
@@ -201,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_block_that_fills_a_group_is_never_rewritten_and_parts_its_neighbours() {
-        let full = u64::from(ROW_GROUP_ROWS_MAX);
+        let full = 2 * FULL_ROWS;
         let rows = |rows: &[u64], expected| {
             let entries: Vec<BlockEntry> = rows.iter().map(|&rows| BlockEntry { rows, ..entry(3) }).collect();
             let entries: Vec<&BlockEntry> = entries.iter().collect();

@@ -16,7 +16,6 @@ use super::manifest::Watermarks;
 use super::mutant::Mutant;
 use super::partition::{HeadFigures, Partition};
 use super::publish::{self, PublishFailure};
-use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::event::PartitionKey;
 use crate::host::Cost;
 use crate::host_select;
@@ -128,7 +127,7 @@ async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u6
     if let Some(why) = core.stopped() {
         return Err(PublishFailure::Failed(why));
     }
-    let prefix = partition.freeze_head(ROW_GROUP_ROWS_MAX);
+    let prefix = partition.freeze_head(core.settings.flush_rows_max, core.settings.flush_bytes);
     if prefix.batches.is_empty() {
         core.mark_flushed(partition);
         return Ok(0);

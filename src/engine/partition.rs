@@ -133,16 +133,17 @@ impl Partition {
         state.publish(None);
     }
 
-    /// The oldest batches of the head that together have at most `rows_max` rows, or the oldest one. From
-    /// now on they can be taken out as they are.
-    pub(crate) fn freeze_head(&self, rows_max: u32) -> HeadPrefix {
+    /// The oldest batches of the head that together have at most so many rows and so many bytes as sent, or
+    /// the oldest one. From now on they can be taken out as they are.
+    pub(crate) fn freeze_head(&self, rows_max: u64, raw_bytes_max: u64) -> HeadPrefix {
         let mut state = self.state();
         let State { head, flushed, .. } = &mut *state;
         let mut prefix = HeadPrefix { batches: Vec::new(), upto: flushed.clone() };
-        let mut rows = 0u64;
+        let (mut rows, mut raw_bytes) = (0, 0);
         for batch in head {
             rows += u64::from(batch.rows.rows);
-            if rows > u64::from(rows_max) && !prefix.batches.is_empty() {
+            raw_bytes += batch.raw_bytes;
+            if (rows > rows_max || raw_bytes > raw_bytes_max) && !prefix.batches.is_empty() {
                 break;
             }
             batch.frozen = true;

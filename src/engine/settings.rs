@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::mutant::Mutation;
-use crate::block::group::ROW_GROUP_ROWS_MAX;
 
 /// The engine's knobs.
 #[derive(Clone, Debug)]
@@ -23,6 +22,9 @@ pub struct Settings {
     pub queue_wait: Duration,
     /// A head with this many events is flushed.
     pub flush_rows: u64,
+    /// A flush takes the oldest events of a head up to this number and up to `flush_bytes`: what it holds in
+    /// memory beside the head is bounded by them.
+    pub flush_rows_max: u64,
     /// A head with this many bytes as sent is flushed.
     pub flush_bytes: u64,
     /// A head this old is flushed, if it has `flush_aged_rows` events.
@@ -67,13 +69,14 @@ impl Default for Settings {
             log_bytes_max: 512 << 20,
             queue_events: 100_000,
             queue_bytes: 64 << 20,
-            queue_wait: Duration::from_secs(2),
-            flush_rows: u64::from(ROW_GROUP_ROWS_MAX),
-            flush_bytes: 96 << 20,
+            queue_wait: Duration::from_secs(10),
+            flush_rows: 1 << 17,
+            flush_rows_max: 1 << 17,
+            flush_bytes: 44 << 20,
             flush_age: Duration::from_secs(5),
             flush_aged_rows: 1_000,
             flush_age_max: Duration::from_secs(300),
-            head_bytes_max: 128 << 20,
+            head_bytes_max: 88 << 20,
             flush_concurrency: 2,
             block_target_bytes: 64 << 20,
             compact_min_bytes: 5 << 20,

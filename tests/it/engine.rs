@@ -132,6 +132,32 @@ fn events_keep_their_ids_and_their_bytes_through_flush_compaction_and_restart() 
 }
 
 #[test]
+fn a_head_goes_into_blocks_no_larger_than_a_flush_takes() {
+    let root = tempfile::tempdir().unwrap();
+    let settings = Settings { flush_rows_max: 25, ..Settings::default() };
+    block_on(async {
+        let engine = open(root.path(), settings.clone()).await;
+        // Small batches join as they come: seven of nine events each end as two, of 45 and 18.
+        for piece in 0..7 {
+            ingest(&engine, &body(piece * 27..piece * 27 + 27)).await.unwrap();
+        }
+        let known = events(&engine.snapshot(|_| true)).await;
+        assert!(engine.flush_now().await);
+        let snapshot = engine.snapshot(|_| true);
+        assert_eq!(engine.stats().head_events, 0);
+        for partition in &snapshot.partitions {
+            let rows: Vec<u64> = partition.blocks.iter().map(|block| block.entry.rows).collect();
+            assert_eq!(rows, [45, 18]);
+        }
+        assert_eq!(events(&snapshot).await, known);
+        engine.close().await;
+        let again = open(root.path(), settings).await;
+        assert_eq!(events(&again.snapshot(|_| true)).await, known);
+        again.close().await;
+    });
+}
+
+#[test]
 fn a_second_process_on_the_same_directory_is_refused() {
     let root = tempfile::tempdir().unwrap();
     block_on(async {
@@ -250,7 +276,7 @@ fn a_manifest_that_was_changed_breaks_the_chain_of_digests() {
 #[test]
 fn many_clients_at_once_lose_and_double_nothing() {
     let root = tempfile::tempdir().unwrap();
-    let settings = Settings { flush_rows: 40, segment_bytes: 2_000, ..Settings::default() };
+    let settings = Settings { flush_rows: 40, flush_rows_max: 25, segment_bytes: 2_000, ..Settings::default() };
     block_on(async {
         let engine = Arc::new(open(root.path(), settings.clone()).await);
         let clients: Vec<_> = (0..8)

@@ -47,6 +47,7 @@ pub fn drawn_settings(seed: u64) -> Settings {
         generations_kept: rng.pick(&[1, 2, 64]),
         generations_age: Duration::from_millis(rng.pick(&[0, 1_000, 86_400_000])),
         open_partitions_max: rng.pick(&[1, 1_000]),
+        flush_rows_max: rng.pick(&[1, 10, 50_000]),
         ..Settings::default()
     }
 }
@@ -200,6 +201,7 @@ fn empty_line(raw: &[u8]) -> Line<'_> {
         timestamp: None,
         message: None,
         source: None,
+        form: None,
         fields_dropped: 0,
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sim::powercut::{Answer, EngineSubject, ROOT, Sent, Subject, Trouble, drawn_settings};
-use sim::{DiskFault, Ended, FaultPlan, Storage, World};
+use sim::{DiskFault, Ended, FaultPlan, Rng, Storage, World};
 
 use crate::{busy_settings, check};
 
@@ -29,7 +29,10 @@ fn no_space_at_any_call_loses_nothing_acknowledged_and_shows_nothing_refused() {
 
 fn batch(number: usize, lines: usize) -> Vec<Sent> {
     let line = |line| {
-        let raw = format!(r#"{{"time":{TIME_NS},"n":"{number}-{line}","message":"{}"}}"#, "fill ".repeat(40));
+        // Noise, or so many would fit on a small disk that it never fills.
+        let mut rng = Rng::labelled((number * 1_000 + line) as u64, "noise");
+        let noise: String = (0..13).map(|_| format!("{:016x}", rng.next_u64())).collect();
+        let raw = format!(r#"{{"time":{TIME_NS},"n":"{number}-{line}","message":"{noise}"}}"#);
         Sent { index: "app", time_ns: TIME_NS, raw }
     };
     (0..lines).map(line).collect()

@@ -64,8 +64,8 @@ fn main() {
         let groups = merge_all(std::mem::take(&mut waiting), helios::block::group::ROW_GROUP_ROWS_MAX);
         time("3 merge of a flush", start);
         for (step, options) in [
-            ("4 encode without filters", WriterOptions { filters: false, ..WriterOptions::FRESH }),
-            ("5 encode", WriterOptions::FRESH),
+            ("4 encode without filters", WriterOptions { filters: false, ..WriterOptions::STANDARD }),
+            ("5 encode", WriterOptions::STANDARD),
         ] {
             let start = cpu_seconds();
             let mut writer = BlockWriter::new(options);
@@ -93,7 +93,7 @@ fn main() {
     let start = cpu_seconds();
     let mut merger = Merger::new(footers.len(), helios::block::group::ROW_GROUP_ROWS_MAX);
     let mut next = vec![0; footers.len()];
-    let mut writer = BlockWriter::new(WriterOptions::COMPACTED);
+    let mut writer = BlockWriter::new(WriterOptions::STANDARD);
     loop {
         match merger.next() {
             Merged::Wants(run) => {

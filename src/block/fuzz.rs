@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     fn block(rng: &mut Rng, rows: usize) -> Vec<u8> {
-        let mut writer = BlockWriter::new(WriterOptions::FRESH);
+        let mut writer = BlockWriter::new(WriterOptions::STANDARD);
         writer.push_group(&group_of(&random_lines(rng, rows), 1, 1));
         writer.push_group(&group_of(&random_lines(rng, rows / 2 + 1), 2, 1));
         writer.finish().0

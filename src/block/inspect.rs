@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn the_parts_add_up_to_the_block_and_the_lines_to_what_was_sent() {
         let lines = random_lines(&mut Rng(61), 5000);
-        let mut writer = BlockWriter::new(WriterOptions::FRESH);
+        let mut writer = BlockWriter::new(WriterOptions::STANDARD);
         writer.push_group(&group_of(&lines, 1, 1));
         let inspection = inspect(&writer.finish().0).unwrap();
         assert_eq!(inspection.raw_bytes, lines.iter().map(|line| line.raw.len() as u64 + 1).sum::<u64>());

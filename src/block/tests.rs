@@ -52,7 +52,7 @@ fn decode(block: &[u8]) -> Vec<RowGroup> {
 fn what_goes_into_a_block_comes_out() {
     let mut rng = Rng(23);
     for (groups, rows) in [(0, 0), (1, 1), (1, 2), (2, 100), (3, 2000), (40, 5)] {
-        for options in [WriterOptions::FRESH, WriterOptions::COMPACTED] {
+        for options in [WriterOptions::STANDARD, WriterOptions::STANDARD] {
             let groups: Vec<_> =
                 (0..groups).map(|i| group_of(&random_lines(&mut rng, rows), i % 3, 1 + i * rows as u64)).collect();
             let decoded = decode(&block_of(&groups, options));
@@ -72,13 +72,13 @@ fn decoded_groups_merge_and_go_into_a_block_again() {
     expected.sort();
     let mut blocks: Vec<Vec<u8>> = groups
         .into_iter()
-        .map(|group| block_of(&merge_all(vec![(Arc::new(group), None)], 300), WriterOptions::FRESH))
+        .map(|group| block_of(&merge_all(vec![(Arc::new(group), None)], 300), WriterOptions::STANDARD))
         .collect();
     for _ in 0..3 {
         let inputs = blocks.iter().flat_map(|block| decode(block)).map(|group| (Arc::new(group), None)).collect();
         let merged = merge_all(inputs, 1000);
         merged.iter().for_each(RowGroup::check);
-        blocks = vec![block_of(&merged, WriterOptions::COMPACTED)];
+        blocks = vec![block_of(&merged, WriterOptions::STANDARD)];
     }
     let mut got: Vec<_> = decode(&blocks[0]).iter().flat_map(seen).collect();
     assert!(got.is_sorted_by_key(|event| event.0));
@@ -91,7 +91,7 @@ fn typed_values_are_stored_as_such() {
     let mut rng = Rng(31);
     let lines: Vec<_> = random_lines(&mut rng, 4000).into_iter().filter(|line| line.fields.len() == 8).collect();
     let merged = merge_all(vec![(Arc::new(group_of(&lines, 1, 1)), None)], 65_536);
-    let footer = Footer::of_block(&block_of(&merged, WriterOptions::FRESH)).unwrap();
+    let footer = Footer::of_block(&block_of(&merged, WriterOptions::STANDARD)).unwrap();
     let form = |name: &str| footer.groups[0].column(footer.paths.get(name).unwrap()).unwrap().form;
     assert_eq!(form("trace_id"), Form::Hex);
     assert_eq!(form("user"), Form::Affixed);
@@ -112,7 +112,7 @@ fn a_time_field_that_is_the_rows_time_costs_nothing() {
     };
     let lines: Vec<_> = (0..5000).map(line).collect();
     let group = group_of(&lines, 1, 1);
-    let block = block_of(std::slice::from_ref(&group), WriterOptions::FRESH);
+    let block = block_of(std::slice::from_ref(&group), WriterOptions::STANDARD);
     let footer = Footer::of_block(&block).unwrap();
     let path = footer.paths.get("ts").unwrap();
     assert!(footer.groups[0].column(path).unwrap().needs_times);
@@ -148,7 +148,7 @@ fn telling_lines(rng: &mut Rng, count: usize) -> Vec<Made> {
 #[test]
 fn what_other_columns_and_the_time_say_is_not_stored_again() {
     let group = group_of(&telling_lines(&mut Rng(41), 20_000), 1, 1);
-    let block = block_of(std::slice::from_ref(&group), WriterOptions::FRESH);
+    let block = block_of(std::slice::from_ref(&group), WriterOptions::STANDARD);
     let footer = Footer::of_block(&block).unwrap();
     let column = |name: &str| footer.groups[0].column(footer.paths.get(name).unwrap()).unwrap();
     let names = |name: &str| column(name).refers.iter().map(|&path| footer.paths.name(path)).collect::<Vec<_>>();
@@ -181,7 +181,7 @@ fn golden_groups() -> Vec<RowGroup> {
 fn the_golden_block_of_format_1_is_read_as_it_was_written() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/block/golden/format-1.hb");
     if std::env::var_os("HELIOS_WRITE_GOLDEN").is_some() {
-        std::fs::write(path, block_of(&golden_groups(), WriterOptions::COMPACTED)).unwrap();
+        std::fs::write(path, block_of(&golden_groups(), WriterOptions::STANDARD)).unwrap();
     }
     let block = std::fs::read(path).unwrap();
     let got: Vec<_> = decode(&block).iter().map(seen).collect();
@@ -193,7 +193,7 @@ fn filters_of_a_block_deny_nothing_that_their_columns_have() {
     let mut rng = Rng(37);
     let lines = random_lines(&mut rng, 60_000);
     let group = group_of(&lines, 1, 1);
-    let block = block_of(std::slice::from_ref(&group), WriterOptions::FRESH);
+    let block = block_of(std::slice::from_ref(&group), WriterOptions::STANDARD);
     let footer = Footer::of_block(&block).unwrap();
     let mut filters = 0;
     let mut scratch = Vec::new();
@@ -214,7 +214,7 @@ fn filters_of_a_block_deny_nothing_that_their_columns_have() {
 #[test]
 fn a_footer_is_found_from_the_end_of_the_block() {
     let mut rng = Rng(41);
-    let block = block_of(&[group_of(&random_lines(&mut rng, 50), 1, 1)], WriterOptions::FRESH);
+    let block = block_of(&[group_of(&random_lines(&mut rng, 50), 1, 1)], WriterOptions::STANDARD);
     let len = block.len() as u64;
     let (offset, stored) = Footer::locate(&block[block.len() - footer::TRAILER_BYTES..], len).unwrap();
     assert_eq!(offset + u64::from(stored) + footer::TRAILER_BYTES as u64, len);
@@ -251,7 +251,7 @@ fn check_lines(kind: LineKind, bytes: &[u8]) {
         assert_eq!(String::from_utf8_lossy(&event.2), String::from_utf8_lossy(raw));
     }
     let merged = merge_all(vec![(Arc::new(group), None)], 1000);
-    let mut got: Vec<_> = decode(&block_of(&merged, WriterOptions::FRESH)).iter().flat_map(seen).collect();
+    let mut got: Vec<_> = decode(&block_of(&merged, WriterOptions::STANDARD)).iter().flat_map(seen).collect();
     got.sort_by_key(|event| event.1[17..].parse::<u64>().unwrap());
     assert!(got == expected, "events differ after the block");
 }

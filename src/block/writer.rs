@@ -24,10 +24,9 @@ pub struct WriterOptions {
 }
 
 impl WriterOptions {
-    /// For a flush: cheap.
-    pub const FRESH: Self = Self { level: 1, text_level: 9, filters: true };
-    /// For compaction: small. Higher levels bring next to nothing on what is typed and clustered.
-    pub const COMPACTED: Self = Self { level: 3, text_level: 9, filters: true };
+    /// For every block: most are written once and stay. What is left of texts as text is little, so that
+    /// compressing it well costs little.
+    pub const STANDARD: Self = Self { level: 3, text_level: 9, filters: true };
 }
 
 /// What a finished block has.

@@ -19,7 +19,7 @@ use crate::host::Cost;
 
 /// One block of all rows of these batches. CPU-bound: some 3 s per GiB as sent.
 pub(crate) fn fresh(batches: Vec<Arc<RowGroup>>, raw_bytes: u64) -> EncodedBlock {
-    let mut writer = BlockWriter::new(WriterOptions::FRESH);
+    let mut writer = BlockWriter::new(WriterOptions::STANDARD);
     let mut merger = Merger::new(batches.len(), ROW_GROUP_ROWS_MAX);
     let mut batches: Vec<_> = batches.into_iter().map(Some).collect();
     loop {
@@ -44,7 +44,7 @@ pub(crate) async fn merged(core: &Core, inputs: &[Arc<StoredBlock>]) -> io::Resu
     }
     let mut next_group = vec![0; inputs.len()];
     let mut merger = Merger::new(inputs.len(), ROW_GROUP_ROWS_MAX);
-    let mut writer = BlockWriter::new(WriterOptions::COMPACTED);
+    let mut writer = BlockWriter::new(WriterOptions::STANDARD);
     loop {
         // The merger goes to a CPU worker and comes back with what it wants next.
         let step = core.host.cpu.run(Cost::bytes(GROUP_COST_BYTES), move || match merger.next() {

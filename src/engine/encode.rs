@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::blocks::EncodedBlock;
 use super::core::Core;
+use super::manifest::Digest;
 use super::snapshot::StoredBlock;
 use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::block::{
@@ -89,7 +90,7 @@ fn finish(mut writer: BlockWriter, raw_bytes: u64) -> EncodedBlock {
     let (rest, summary) = writer.finish();
     bytes.extend_from_slice(&rest);
     EncodedBlock {
-        sha256: crypto::hex(&crypto::sha256(&bytes)),
+        sha256: Digest(crypto::sha256(&bytes)),
         rows: summary.rows,
         min_time: summary.time_min.unwrap_or(0),
         max_time: summary.time_max.unwrap_or(0),

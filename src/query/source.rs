@@ -114,11 +114,10 @@ impl Source {
             self.blocks_pruned += partition.blocks.len() as u64;
             return Ok(());
         }
-        for block in &partition.blocks {
-            if !self.scope.overlaps(block.entry.min_time, block.entry.max_time) {
-                self.blocks_pruned += 1;
-                continue;
-            }
+        let (first, last) = self.scope.window();
+        let found = partition.blocks.overlapping(first, last).blocks;
+        self.blocks_pruned += (partition.blocks.len() - found.len()) as u64;
+        for block in found {
             self.context.cancel.check()?;
             let footer = block.footer().await.map_err(|error| unreadable(block, error))?;
             for (group, info) in footer.groups.iter().enumerate() {

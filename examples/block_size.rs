@@ -61,7 +61,7 @@ fn main() {
         }
         waiting_rows = 0;
         let start = cpu_seconds();
-        let groups = merge_all(std::mem::take(&mut waiting), 65_536);
+        let groups = merge_all(std::mem::take(&mut waiting), helios::block::group::ROW_GROUP_ROWS_MAX);
         time("3 merge of a flush", start);
         for (step, options) in [
             ("4 encode without filters", WriterOptions { filters: false, ..WriterOptions::FRESH }),
@@ -91,7 +91,7 @@ fn main() {
     time("6 decode", start);
 
     let start = cpu_seconds();
-    let mut merger = Merger::new(footers.len(), 65_536);
+    let mut merger = Merger::new(footers.len(), helios::block::group::ROW_GROUP_ROWS_MAX);
     let mut next = vec![0; footers.len()];
     let mut writer = BlockWriter::new(WriterOptions::COMPACTED);
     loop {

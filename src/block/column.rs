@@ -4,7 +4,8 @@
 use std::io::Write;
 use std::ops::Range;
 
-use super::{Templated, time_form};
+use super::gather::{number, with_numbers};
+use super::{Templated, TimePattern, time_form};
 
 /// The values of one field path over the rows of one group.
 ///
@@ -120,7 +121,8 @@ pub enum Values {
         /// Digits after the point, 1 to 18.
         scale: u8,
     },
-    /// Hexadecimal text of one even length, all lower or all upper case: `width` bytes an entry.
+    /// Hexadecimal text of one even length, all lower or all upper case: `width` bytes an entry. Without
+    /// hyphens, or with those of a UUID.
     Hex {
         /// All entries one after the other.
         bytes: Vec<u8>,
@@ -128,6 +130,8 @@ pub enum Values {
         width: u16,
         /// Whether the digits above 9 are capitals.
         upper: bool,
+        /// Whether hyphens stand behind digits 8, 12, 16 and 20: then `width` is 16.
+        hyphens: bool,
     },
     /// IPv4 addresses in dotted decimal without leading zeros.
     Ipv4(Vec<u32>),
@@ -152,6 +156,13 @@ pub enum Values {
     },
     /// Any text, as templates with variables.
     Templated(Templated),
+    /// Times inside longer texts: only a template's variables have this form.
+    TimeTexts {
+        /// The time of each entry's row, nanoseconds since 1970.
+        times: Vec<i64>,
+        /// What is written of it, and how.
+        pattern: TimePattern,
+    },
 }
 
 impl Values {
@@ -164,6 +175,7 @@ impl Values {
             Self::Ipv4(values) => values.len(),
             Self::Affixed { values, .. } => values.len(),
             Self::Templated(texts) => texts.len(),
+            Self::TimeTexts { times, .. } => times.len(),
         }
     }
 
@@ -196,9 +208,16 @@ impl Values {
             Self::Texts(texts) => out.extend_from_slice(texts.get(i)),
             Self::Integers(values) => write_display(out, values[i]),
             Self::Decimals { values, scale } => write_decimal(values[i], *scale, out),
-            Self::Hex { bytes, width, upper } => {
+            Self::Hex { bytes, width, upper, hyphens } => {
                 let width = usize::from(*width);
-                write_hex(&bytes[i * width..(i + 1) * width], *upper, out);
+                let bytes = &bytes[i * width..(i + 1) * width];
+                let mut written = 0;
+                for end in UUID_HYPHENS.into_iter().filter(|_| *hyphens) {
+                    write_hex(&bytes[written..end], *upper, out);
+                    out.push(b'-');
+                    written = end;
+                }
+                write_hex(&bytes[written..], *upper, out);
             }
             Self::Ipv4(values) => {
                 let [a, b, c, d] = values[i].to_be_bytes();
@@ -211,6 +230,33 @@ impl Values {
             }
             Self::Times { values, form } => time_form::write(values[i], *form, out),
             Self::Templated(texts) => texts.write_text(i, out),
+            Self::TimeTexts { times, pattern } => pattern.write(times[i], out),
+        }
+    }
+
+    /// These entries, in this order.
+    pub(super) fn pick(&self, entries: &[u32]) -> Self {
+        match self {
+            Self::Texts(texts) => {
+                let mut own = Texts::default();
+                entries.iter().for_each(|&entry| own.push(texts.get(entry as usize)));
+                Self::Texts(own)
+            }
+            Self::Hex { bytes, width, upper, hyphens } => {
+                let size = usize::from(*width);
+                let of = |&entry: &u32| &bytes[entry as usize * size..][..size];
+                let bytes = entries.iter().flat_map(|entry| of(entry).iter().copied()).collect();
+                Self::Hex { bytes, width: *width, upper: *upper, hyphens: *hyphens }
+            }
+            Self::Templated(_) | Self::TimeTexts { .. } => {
+                let mut own = Texts::default();
+                for &entry in entries {
+                    self.write_text(entry as usize, &mut own.bytes);
+                    own.close();
+                }
+                Self::Texts(own)
+            }
+            _ => with_numbers(self, entries.iter().map(|&entry| number(self, entry as usize)).collect()),
         }
     }
 
@@ -225,6 +271,9 @@ impl Values {
         }
     }
 }
+
+/// Bytes of a UUID before each of its hyphens.
+pub(super) const UUID_HYPHENS: [usize; 4] = [4, 6, 8, 10];
 
 fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("memory takes everything");
@@ -308,13 +357,18 @@ impl Texts {
     }
 
     /// All texts, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
         (0..self.len()).map(|i| self.get(i))
     }
 
     /// Adds a text at the end.
     pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
+        self.close();
+    }
+
+    /// Ends a text whose bytes were added to `bytes` one by one.
+    pub(super) fn close(&mut self) {
         self.ends.push(u32::try_from(self.bytes.len()).expect("a column of one row group is below 4 GiB"));
     }
 }

@@ -153,7 +153,7 @@ impl FilterBuilder {
         }
         self.keys.expect(values.memory_bytes());
         match values {
-            Values::Templated(_) => Filters::default(),
+            Values::Templated(_) | Values::TimeTexts { .. } => Filters::default(),
             Values::Texts(texts) => {
                 self.add_texts(texts, spellings);
                 Filters { words: self.take_words(Kind::Words), trigrams: self.take_trigrams() }

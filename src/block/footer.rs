@@ -75,6 +75,8 @@ pub struct ColumnInfo {
     pub needs_shapes: bool,
     /// Whether decoding needs the group's times as well ([`ChunkKey::Times`]).
     pub needs_times: bool,
+    /// The columns that decoding needs as well, since texts of this one repeat their values.
+    pub refers: Vec<PathId>,
     /// Length of its texts in bytes, about: what decoding costs.
     pub text_bytes: u64,
     pub(super) chunk: ChunkRef,
@@ -426,6 +428,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         (column.words.is_some(), HAS_WORDS),
         (column.trigrams.is_some(), HAS_TRIGRAMS),
         (column.chunk.pooled.is_some(), IS_POOLED),
+        (!column.refers.is_empty(), HAS_REFERENCES),
     ];
     out.push(column.form as u8);
     out.push(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
@@ -436,6 +439,10 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         put_signed(out, bounds.min);
         put_varint(out, bounds.max.wrapping_sub(bounds.min) as u64);
         out.push(bounds.scale);
+    }
+    if !column.refers.is_empty() {
+        put_varint(out, column.refers.len() as u64);
+        column.refers.iter().for_each(|path| put_varint(out, u64::from(path.0)));
     }
     match column.chunk.pooled {
         Some(own) => {
@@ -493,6 +500,7 @@ fn read_group(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<
         }
         columns.push(read_column(input, place, PathId(path as u32), &pools)?);
     }
+    check_refers(&columns)?;
     Ok(GroupInfo { rows, sorted, time_min, time_max, origins, columns, times, ids, shapes, verbatim })
 }
 
@@ -514,6 +522,7 @@ fn read_column(
     let distinct = if has(HAS_DICTIONARY) { Some(input.at_most(u64::from(values))? as u32) } else { None };
     let text_bytes = input.varint()?;
     let bounds = if has(HAS_BOUNDS) { Some(read_bounds(input)?) } else { None };
+    let refers = if has(HAS_REFERENCES) { read_refers(input)? } else { Vec::new() };
     let chunk = if has(IS_POOLED) {
         let Some(pool) = pools.get(input.varint()? as usize) else { return damaged("a pool is unknown") };
         let max = u64::from(POOL_BYTES_MAX);
@@ -534,11 +543,27 @@ fn read_column(
         bounds,
         needs_shapes,
         needs_times,
+        refers,
         text_bytes,
         chunk,
         words,
         trigrams,
     })
+}
+
+fn read_refers(input: &mut Input<'_>) -> Result<Vec<PathId>, BlockError> {
+    let path = |input: &mut Input<'_>| Ok(PathId(input.at_most(u64::from(u32::MAX))? as u32));
+    (0..input.count()?).map(|_| path(input)).collect()
+}
+
+/// Columns may repeat others of their group that repeat none themselves.
+fn check_refers(columns: &[ColumnInfo]) -> Result<(), BlockError> {
+    let fits = |path: &PathId| {
+        let found = columns.binary_search_by_key(path, |column| column.path);
+        found.is_ok_and(|at| columns[at].refers.is_empty())
+    };
+    let all = columns.iter().flat_map(|column| &column.refers).all(fits);
+    if all { Ok(()) } else { damaged("a column repeats what is not there") }
 }
 
 fn read_bounds(input: &mut Input<'_>) -> Result<Bounds, BlockError> {
@@ -580,3 +605,4 @@ const NEEDS_TIMES: u8 = 8;
 const HAS_WORDS: u8 = 16;
 const HAS_TRIGRAMS: u8 = 32;
 const IS_POOLED: u8 = 64;
+const HAS_REFERENCES: u8 = 128;

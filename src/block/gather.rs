@@ -244,9 +244,10 @@ fn same_form(left: &Values, right: &Values) -> bool {
         | (Values::Integers(_), Values::Integers(_))
         | (Values::Ipv4(_), Values::Ipv4(_)) => true,
         (Values::Decimals { scale, .. }, Values::Decimals { scale: own, .. }) => scale == own,
-        (Values::Hex { width, upper, .. }, Values::Hex { width: own, upper: own_upper, .. }) => {
-            width == own && upper == own_upper
-        }
+        (
+            Values::Hex { width, upper, hyphens, .. },
+            Values::Hex { width: own, upper: own_upper, hyphens: own_hyphens, .. },
+        ) => width == own && upper == own_upper && hyphens == own_hyphens,
         (Values::Times { form, .. }, Values::Times { form: own, .. }) => form == own,
         (
             Values::Affixed { prefix, digits, suffix, .. },
@@ -264,18 +265,18 @@ fn gather_typed(sources: &[(u32, &Column)], places: &[Place]) -> Option<(Option<
         let column = sources[place.source as usize].1;
         (&column.values, column.entry_of(place.value as usize))
     });
-    if let Values::Hex { width, upper, .. } = form {
+    if let Values::Hex { width, upper, hyphens, .. } = form {
         if coded {
             return None;
         }
-        let (width, upper) = (*width, *upper);
+        let (width, upper, hyphens) = (*width, *upper, *hyphens);
         let mut all = Vec::with_capacity(places.len() * usize::from(width));
         for (values, entry) in entries {
             let Values::Hex { bytes, .. } = values else { unreachable!("all sources have one form") };
             let start = entry * usize::from(width);
             all.extend_from_slice(&bytes[start..start + usize::from(width)]);
         }
-        return Some((None, Values::Hex { bytes: all, width, upper }));
+        return Some((None, Values::Hex { bytes: all, width, upper, hyphens }));
     }
     let numbers: Vec<u64> = entries.map(|(values, entry)| number(values, entry)).collect();
     if coded && let Some((codes, distinct)) = dictionary_of(&numbers) {
@@ -292,7 +293,7 @@ pub(super) fn number(values: &Values, entry: usize) -> u64 {
         }
         Values::Ipv4(values) => u64::from(values[entry]),
         Values::Affixed { values, .. } => values[entry],
-        Values::Texts(_) | Values::Hex { .. } | Values::Templated(_) => {
+        Values::Texts(_) | Values::Hex { .. } | Values::Templated(_) | Values::TimeTexts { .. } => {
             unreachable!("asked of forms with numbers only")
         }
     }
@@ -309,7 +310,7 @@ pub(super) fn with_numbers(form: &Values, numbers: Vec<u64>) -> Values {
         Values::Affixed { prefix, digits, suffix, .. } => {
             Values::Affixed { prefix: prefix.clone(), values: numbers, digits: *digits, suffix: suffix.clone() }
         }
-        Values::Texts(_) | Values::Hex { .. } | Values::Templated(_) => {
+        Values::Texts(_) | Values::Hex { .. } | Values::Templated(_) | Values::TimeTexts { .. } => {
             unreachable!("asked of forms with numbers only")
         }
     }

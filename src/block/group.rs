@@ -45,7 +45,7 @@ pub struct RowGroup {
 }
 
 /// Rows in one row group at most. Caps what one query thread decodes at a time.
-pub const ROW_GROUP_ROWS_MAX: u32 = 1 << 16;
+pub const ROW_GROUP_ROWS_MAX: u32 = 1 << 18;
 
 impl RowGroup {
     /// A group without rows.

@@ -173,9 +173,9 @@ fn add_parts(
         let shapes = Some(shapes).filter(|_| column.needs_shapes);
         presence::get(&mut chunk, rows, column.path, shapes, VALUES_MAX)?;
         let presence = all - chunk.left();
-        let entries = match values::get(&mut chunk, VALUES_MAX)? {
-            values::Got::Stored(stored) if stored.codes.is_some() => stored.entry_bytes,
-            _ => 0,
+        let entries = match column.distinct {
+            Some(_) => values::get_plain(&mut chunk, VALUES_MAX)?.entry_bytes,
+            None => 0,
         };
         let share = |part: usize| match pool_len {
             Some(pool) => (part as u64 * bytes.len() as u64).div_ceil(pool.max(1) as u64),

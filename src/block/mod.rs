@@ -30,6 +30,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod time_form;
+pub mod time_pattern;
 mod wire;
 pub mod writer;
 
@@ -44,4 +45,5 @@ pub use raw::RawCursor;
 pub use reader::{Context, Ids};
 pub use shape::{Shape, ShapePart, ShapeTable};
 pub use templated::{Slot, Template, Templated};
+pub use time_pattern::{TimePart, TimePattern, TimePiece};
 pub use writer::{BlockSummary, BlockWriter, WriterOptions};

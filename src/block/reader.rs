@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::encoding::presence::{self, RowsByShape};
-use super::encoding::values::{self, Got, Stored};
+use super::encoding::values::{self, Got, Stored, ValueRows};
 use super::encoding::{ChunkIn, ints, texts};
 use super::error::{damaged, is_sum};
 use super::filter::FilterReader;
@@ -31,17 +31,25 @@ pub struct Context<'a> {
     pub times: Option<&'a [i64]>,
     /// The shape of each row, from [`Footer::decode_shapes`].
     pub shapes: Option<&'a [u32]>,
+    /// The columns in [`ColumnInfo::refers`], in that order.
+    pub columns: &'a [Arc<Column>],
 }
 
 /// Everything takes the index of a group and the bytes of the chunk that [`GroupInfo::chunk`] names,
 /// exactly; [`BlockError`] if they are damaged. Panics if the block has no such group.
 impl Footer {
-    /// The chunks of the group that must be decoded before this one: nothing, or times, or shapes.
+    /// The chunks of the group that must be decoded before this one, each before those that need it.
     pub fn needs(&self, group: usize, key: ChunkKey) -> Vec<ChunkKey> {
         let ChunkKey::Column(path) = key else { return Vec::new() };
         let Some(column) = self.groups[group].column(path) else { return Vec::new() };
-        let needs = [(column.needs_times, ChunkKey::Times), (column.needs_shapes, ChunkKey::Shapes)];
-        needs.into_iter().filter(|(needed, _)| *needed).map(|(_, key)| key).collect()
+        let referred = column.refers.iter().filter_map(|&path| self.groups[group].column(path));
+        let all = || referred.clone().chain([column]);
+        let needs = [
+            (all().any(|column| column.needs_times), ChunkKey::Times),
+            (all().any(|column| column.needs_shapes), ChunkKey::Shapes),
+        ];
+        let needs = needs.into_iter().filter(|(needed, _)| *needed).map(|(_, key)| key);
+        needs.chain(column.refers.iter().map(|&path| ChunkKey::Column(path))).collect()
     }
 
     /// The time of each row.
@@ -157,10 +165,13 @@ impl Footer {
             None => Texts::default(),
         };
         let shapes = RowsByShape::new(&self.slots, &shape_of_row);
-        let context = Context { times: Some(&times), shapes: Some(&shape_of_row) };
-        let mut columns = vec![None; self.paths.len()];
+        let mut columns: Vec<Option<Arc<Column>>> = vec![None; self.paths.len()];
         let mut pool: Option<(u64, Vec<u8>)> = None;
-        for column in &info.columns {
+        let (first, later): (Vec<_>, Vec<_>) = info.columns.iter().partition(|column| column.refers.is_empty());
+        for column in first.into_iter().chain(later) {
+            let referred = |path: &PathId| columns[path.0 as usize].clone();
+            let referred: Vec<_> = column.refers.iter().filter_map(referred).collect();
+            let context = Context { times: Some(&times), shapes: Some(&shape_of_row), columns: &referred };
             let decoded = if column.chunk.pooled.is_some() {
                 if pool.as_ref().is_none_or(|(offset, _)| *offset != column.chunk.offset) {
                     pool = Some((column.chunk.offset, open_pool(&column.chunk, &fetch(column.chunk)?)?));
@@ -262,7 +273,12 @@ fn decode_values(
     let shapes = shapes.filter(|_| info.needs_shapes);
     let rows = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
     let count = rows.as_ref().map_or(group.rows as usize, Vec::len);
-    let column = match values::get(&mut chunk, VALUES_MAX)? {
+    let value_rows = ValueRows {
+        row_of: rows.as_deref(),
+        times: context.times.filter(|_| info.needs_times),
+        columns: context.columns,
+    };
+    let column = match values::get(&mut chunk, VALUES_MAX, &value_rows)? {
         Got::Stored(Stored { codes, values, .. }) => Column { rows, codes, values },
         Got::RowTimes(own, form) => {
             let Some(times) = context.times.filter(|_| info.needs_times) else {

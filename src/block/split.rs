@@ -8,6 +8,7 @@
 mod patterns;
 mod tokens;
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -15,11 +16,36 @@ use hashbrown::HashTable;
 
 use super::column_builder::ColumnBuilder;
 use super::encoding::values;
-use super::{Slot, Template, Templated, Texts, Values};
+use super::time_form::{Civil, civil};
+use super::{Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
+use crate::event::PathId;
 use patterns::{Key, VARIABLE, patterns};
 
+/// What else is known of the rows whose texts are taken apart.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Rows<'a> {
+    /// The time of each text's row.
+    pub(super) times: Option<&'a [i64]>,
+    /// The row of each text; `None`: text `i` is that of row `i`.
+    pub(super) row_of: Option<&'a [u32]>,
+    /// Columns whose values the texts may repeat; none if there is no one row to each text.
+    pub(super) columns: &'a [(PathId, &'a Column)],
+}
+
+/// Texts taken apart.
+pub(super) struct Split {
+    pub(super) texts: Templated,
+    pub(super) references: References,
+    /// The columns that are repeated.
+    pub(super) refers: Vec<PathId>,
+}
+
+/// Variables that only repeat the row's value in another column, by template and slot: which of the
+/// columns it is.
+pub(super) type References = BTreeMap<(u32, u32), u32>;
+
 /// The texts taken apart; `None` if that promises nothing. Costs some 10 ns a byte.
-pub(super) fn split(texts: &Texts) -> Option<Templated> {
+pub(super) fn split(texts: &Texts, rows: &Rows<'_>) -> Option<Split> {
     if texts.len() < TEXTS_MIN || texts.bytes.len() < BYTES_MIN {
         return None;
     }
@@ -40,7 +66,7 @@ pub(super) fn split(texts: &Texts) -> Option<Templated> {
     if kept_whole > texts.len() / 2 {
         return None;
     }
-    Some(take_apart(texts, template_of, patterns))
+    Some(take_apart(texts, rows, template_of, &patterns))
 }
 
 /// The texts with their variables taken out, each once.
@@ -123,7 +149,7 @@ fn largest_first(
 }
 
 /// Texts of the last template are kept whole.
-fn take_apart(texts: &Texts, template_of: Vec<u32>, patterns: Vec<Vec<u8>>) -> Templated {
+fn take_apart(texts: &Texts, rows: &Rows<'_>, template_of: Vec<u32>, patterns: &[Vec<u8>]) -> Split {
     let mut entries: Vec<Vec<u32>> = vec![Vec::new(); patterns.len() + 1];
     let rank = (0..).zip(&template_of).map(|(entry, &template)| {
         let entries = &mut entries[template as usize];
@@ -131,74 +157,185 @@ fn take_apart(texts: &Texts, template_of: Vec<u32>, patterns: Vec<Vec<u8>>) -> T
         entries.len() as u32 - 1
     });
     let rank = rank.collect();
-    let mut templates: Vec<Template> = Vec::with_capacity(entries.len());
+    let mut taker = Taker { texts, rows, templates: Vec::new(), references: References::new(), refers: Vec::new() };
     let whole = entries.pop().expect("one is for what is kept whole");
     for (pattern, entries) in patterns.iter().zip(entries) {
-        templates.push(template(texts, pattern, entries));
+        taker.take(pattern, entries);
     }
     if !whole.is_empty() {
-        templates.push(kept_whole(texts, whole));
+        taker.keep_whole(whole);
     }
-    Templated { templates, template_of, rank }
+    let Taker { templates, references, refers, .. } = taker;
+    Split { texts: Templated { templates, template_of, rank }, references, refers }
 }
 
-fn kept_whole(texts: &Texts, entries: Vec<u32>) -> Template {
-    let mut own = Texts::default();
-    entries.iter().for_each(|&entry| own.push(texts.get(entry as usize)));
-    let mut literals = Texts::default();
-    literals.push(b"");
-    literals.push(b"");
-    Template { literals, slots: vec![slot(own)], entries }
+struct Taker<'a> {
+    texts: &'a Texts,
+    rows: &'a Rows<'a>,
+    templates: Vec<Template>,
+    references: References,
+    refers: Vec<PathId>,
 }
 
-fn template(texts: &Texts, pattern: &[u8], entries: Vec<u32>) -> Template {
-    let literals: Vec<&[u8]> = pattern.split(|&byte| byte == VARIABLE).collect();
-    let mut values = vec![Texts::default(); literals.len() - 1];
-    for &entry in &entries {
-        let text = texts.get(entry as usize);
-        let mut at = 0;
-        for (literal, values) in literals.iter().zip(&mut values) {
-            assert!(text[at..].starts_with(literal), "a text fits the template of its key");
-            at += literal.len();
-            let end = tokens::word_end(text, at);
-            values.push(&text[at..end]);
-            at = end;
-        }
-        assert_eq!(&text[at..], literals[values.len()], "a text fits the template of its key");
+impl Taker<'_> {
+    fn keep_whole(&mut self, entries: Vec<u32>) {
+        let mut own = Texts::default();
+        entries.iter().for_each(|&entry| own.push(self.texts.get(entry as usize)));
+        let mut literals = Texts::default();
+        literals.push(b"");
+        literals.push(b"");
+        self.templates.push(Template { literals, slots: vec![slot(own)], entries });
     }
-    let mut own = Texts::default();
-    let mut slots = Vec::new();
-    let mut literal = literals[0].to_vec();
-    for (values, after) in values.into_iter().zip(&literals[1..]) {
-        if is_constant(&values) {
-            literal.extend_from_slice(values.get(0));
-        } else {
-            own.push(&std::mem::take(&mut literal));
-            slots.push(slot(values));
+
+    fn take(&mut self, pattern: &[u8], entries: Vec<u32>) {
+        let literals: Vec<&[u8]> = pattern.split(|&byte| byte == VARIABLE).collect();
+        let values = self.values(&literals, &entries);
+        let times: Vec<(i64, Civil)> = match self.rows.times {
+            Some(times) => entries.iter().map(|&entry| times[entry as usize]).map(|time| (time, civil(time))).collect(),
+            None => Vec::new(),
+        };
+        let number = self.templates.len() as u32;
+        let mut build = Build { times: &times, ..Build::default() };
+        build.literal.extend_from_slice(literals[0]);
+        for (values, after) in values.into_iter().zip(&literals[1..]) {
+            if is_constant(&values) {
+                build.literal.extend_from_slice(values.get(0));
+            } else if let Some(part) = build.time_part(&values) {
+                build.push_time(part);
+            } else {
+                let reference = self.rows.reference(&values, &entries);
+                build.push(slot_or_reference(values, reference.is_some()));
+                if let Some(path) = reference {
+                    let known = self.refers.iter().position(|&other| other == path);
+                    let column = known.unwrap_or_else(|| {
+                        self.refers.push(path);
+                        self.refers.len() - 1
+                    });
+                    self.references.insert((number, build.slots.len() as u32 - 1), column as u32);
+                }
+            }
+            build.literal.extend_from_slice(after);
         }
-        literal.extend_from_slice(after);
+        let (literals, slots) = build.finish();
+        self.templates.push(Template { literals, slots, entries });
     }
-    own.push(&literal);
-    Template { literals: own, slots, entries }
+
+    /// The values of each variable.
+    fn values(&self, literals: &[&[u8]], entries: &[u32]) -> Vec<Texts> {
+        let mut values = vec![Texts::default(); literals.len() - 1];
+        for &entry in entries {
+            let text = self.texts.get(entry as usize);
+            let mut at = 0;
+            for (literal, values) in literals.iter().zip(&mut values) {
+                assert!(text[at..].starts_with(literal), "a text fits the template of its key");
+                at += literal.len();
+                let end = tokens::word_end(text, at);
+                values.push(&text[at..end]);
+                at = end;
+            }
+            assert_eq!(&text[at..], literals[values.len()], "a text fits the template of its key");
+        }
+        values
+    }
+}
+
+/// A template as it grows, piece by piece.
+#[derive(Default)]
+struct Build<'a> {
+    /// The time of each entry, if the rows' times are known.
+    times: &'a [(i64, Civil)],
+    literals: Texts,
+    slots: Vec<Slot>,
+    /// What has come since the last slot.
+    literal: Vec<u8>,
+    /// The time that the last slot is.
+    pattern: Option<TimePattern>,
+}
+
+impl Build<'_> {
+    fn time_part(&self, values: &Texts) -> Option<TimePart> {
+        let may_be = !self.times.is_empty() && values.get(0).len() <= TIME_PART_BYTES_MAX;
+        may_be.then(|| TimePart::of(values.iter(), self.times)).flatten()
+    }
+
+    fn push(&mut self, slot: Slot) {
+        self.close();
+        self.literals.push(&std::mem::take(&mut self.literal));
+        self.slots.push(slot);
+    }
+
+    /// Parts of a time with little between them become one variable.
+    fn push_time(&mut self, part: TimePart) {
+        let between = std::str::from_utf8(&self.literal).ok().filter(|between| between.len() <= TIME_GAP_BYTES_MAX);
+        if let (Some(TimePattern(pieces)), Some(between)) = (&mut self.pattern, between) {
+            if !between.is_empty() {
+                pieces.push(TimePiece::Literal(between.to_owned()));
+            }
+            pieces.push(TimePiece::Part(part));
+            self.literal.clear();
+            return;
+        }
+        self.close();
+        self.literals.push(&std::mem::take(&mut self.literal));
+        self.pattern = Some(TimePattern(vec![TimePiece::Part(part)]));
+    }
+
+    /// Ends the time that may be open.
+    fn close(&mut self) {
+        if let Some(pattern) = self.pattern.take() {
+            let times = self.times.iter().map(|&(time, _)| time).collect();
+            self.slots.push(Slot { codes: None, values: Values::TimeTexts { times, pattern } });
+        }
+    }
+
+    fn finish(mut self) -> (Texts, Vec<Slot>) {
+        self.close();
+        self.literals.push(&self.literal);
+        (self.literals, self.slots)
+    }
 }
 
 fn is_constant(texts: &Texts) -> bool {
     texts.iter().all(|text| text == texts.get(0))
 }
 
-/// The tightest form of a slot's values.
+/// A variable that only says what another column says is not stored: its form does not matter.
+fn slot_or_reference(values: Texts, is_reference: bool) -> Slot {
+    if is_reference { Slot { codes: None, values: Values::Texts(values) } } else { slot(values) }
+}
+
+/// The tightest form of a variable's values.
 fn slot(texts: Texts) -> Slot {
     let values = Values::Texts(texts);
-    if let Some(stored) = values::choose_typed(None, &values) {
+    if let Some(stored) = values::choose(None, &values) {
         return Slot { codes: stored.codes, values: stored.values };
     }
     let Values::Texts(texts) = values else { unreachable!("made above") };
     let mut builder = ColumnBuilder::default();
     (0..).zip(texts.iter()).for_each(|(i, text)| builder.push(i, text));
-    let column = builder.finish(texts.len() as u32).expect("a slot has values");
+    let column = builder.finish(texts.len() as u32).expect("a variable has values");
     Slot { codes: column.codes, values: column.values }
 }
 
+impl Rows<'_> {
+    /// The column whose only value in each of these texts' rows is the variable's.
+    fn reference(&self, values: &Texts, entries: &[u32]) -> Option<PathId> {
+        let row_of = |entry: u32| self.row_of.map_or(entry, |rows| rows[entry as usize]);
+        let mut scratch = Vec::new();
+        let mut says = |column: &Column, text: &[u8], row: u32| {
+            let own = column.values_of_row(row);
+            own.len() == 1 && column.values.text_bytes(column.entry_of(own.start), &mut scratch) == text
+        };
+        let mut all =
+            |column: &Column| values.iter().zip(entries).all(|(text, &entry)| says(column, text, row_of(entry)));
+        self.columns.iter().find(|(_, column)| all(column)).map(|&(path, _)| path)
+    }
+}
+
+/// Parts of a time with more text between them are variables of their own, in bytes.
+const TIME_GAP_BYTES_MAX: usize = 4;
+/// The longest part of a time, in bytes.
+const TIME_PART_BYTES_MAX: usize = 13;
 /// No key.
 const NONE: u32 = u32::MAX;
 /// Texts, and their bytes, below which there is nothing to gain.
@@ -216,10 +353,11 @@ mod tests {
     use super::super::testing::Rng;
     use super::*;
 
+    /// What is found gives each text back.
     fn check(all: &[String]) -> Option<Templated> {
         let mut texts = Texts::default();
         all.iter().for_each(|text| texts.push(text.as_bytes()));
-        let found = split(&texts)?;
+        let found = split(&texts, &Rows::default())?.texts;
         found.check();
         let mut scratch = Vec::new();
         for (i, text) in all.iter().enumerate() {

@@ -34,7 +34,9 @@ fn decode(block: &[u8]) -> Vec<RowGroup> {
         for column in &info.columns {
             let key = ChunkKey::Column(column.path);
             let needs = footer.needs(g, key);
+            let referred: Vec<_> = column.refers.iter().map(|&path| Arc::clone(group.column(path).unwrap())).collect();
             let context = Context {
+                columns: &referred,
                 times: needs.contains(&ChunkKey::Times).then_some(&group.times),
                 shapes: needs.contains(&ChunkKey::Shapes).then_some(&shapes),
             };

@@ -4,10 +4,7 @@ use super::column::{TimeForm, write_padded};
 
 /// Adds the text of a time, nanoseconds since 1970, in `form` to `out`.
 pub(super) fn write(time: i64, form: TimeForm, out: &mut Vec<u8>) {
-    let day = time.div_euclid(NANOS_PER_DAY);
-    let nanos = time.rem_euclid(NANOS_PER_DAY) as u64;
-    let (year, month, date) = civil_of_day(day);
-    let seconds = nanos / NANOS_PER_SECOND;
+    let Civil { year, month, date, seconds, nanos } = civil(time);
     write_padded(year as u64, 4, out);
     out.push(b'-');
     write_padded(month, 2, out);
@@ -22,11 +19,30 @@ pub(super) fn write(time: i64, form: TimeForm, out: &mut Vec<u8>) {
     if form.fraction > 0 {
         out.push(form.point);
         let unit = 10u64.pow(9 - u32::from(form.fraction));
-        write_padded(nanos % NANOS_PER_SECOND / unit, form.fraction, out);
+        write_padded(nanos / unit, form.fraction, out);
     }
     if form.zulu {
         out.push(b'Z');
     }
+}
+
+/// A time as a calendar and a clock show it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Civil {
+    pub(super) year: i64,
+    pub(super) month: u64,
+    pub(super) date: u64,
+    /// Seconds of the day.
+    pub(super) seconds: u64,
+    /// Nanoseconds of the second.
+    pub(super) nanos: u64,
+}
+
+/// Calendar and clock, in UTC, of a time in nanoseconds since 1970.
+pub(super) fn civil(time: i64) -> Civil {
+    let (year, month, date) = civil_of_day(time.div_euclid(NANOS_PER_DAY));
+    let nanos = time.rem_euclid(NANOS_PER_DAY) as u64;
+    Civil { year, month, date, seconds: nanos / NANOS_PER_SECOND, nanos: nanos % NANOS_PER_SECOND }
 }
 
 /// Reads a time whose text [`write()`] gives back exactly.

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::encoding::presence::{self, RowsByShape, SlotIndex};
-use super::encoding::{ChunkOut, Compressor, Pack, ints, texts, values};
+use super::encoding::values::{self, Stored};
+use super::encoding::{ChunkOut, Compressor, Pack, ints, texts};
 use super::filter::{FilterBuilder, Filters};
 use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
 use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
+use super::split::{References, Rows, Split, split};
 use super::{Column, RowGroup, ShapePart, Values};
 use crate::event::{PathId, PathTable, Spelling};
 
@@ -121,11 +123,13 @@ impl BlockWriter {
             self.add_chunk(chunk)
         });
 
+        let stored = choose(group, &columns);
         let mut encoded: Vec<_> = columns
             .into_iter()
-            .map(|(path, column)| {
+            .zip(stored)
+            .map(|((path, column), stored)| {
                 let spellings = spellings.get(&path).map_or(&[][..], Vec::as_slice);
-                self.encode_column(group, path, column, &rows_by_shape, spellings)
+                self.encode_column(group, path, (column, stored), &rows_by_shape, spellings)
             })
             .collect();
         let pools = self.add_pools(&mut encoded);
@@ -216,11 +220,10 @@ impl BlockWriter {
         &mut self,
         group: &RowGroup,
         path: PathId,
-        column: &Column,
+        (column, stored): (&Column, Option<Stored>),
         rows_by_shape: &RowsByShape<'_>,
         spellings: &[Spelling],
     ) -> EncodedColumn {
-        let stored = values::choose(column.codes.as_deref(), &column.values);
         let (codes, own_values) = match &stored {
             Some(stored) => (stored.codes.as_deref(), &stored.values),
             None => (column.codes.as_deref(), &column.values),
@@ -232,7 +235,9 @@ impl BlockWriter {
         let needs_shapes = presence::needs_shapes(&out);
         match row_times {
             Some(form) => values::put_row_times(&mut out, column.len(), form),
-            None => values::put(&mut out, codes, own_values),
+            None => {
+                values::put(&mut out, codes, own_values, stored.as_ref().map_or(&NO_REFERENCES, |own| &own.references))
+            }
         }
         let parts = Parts { head: out.head, body: out.body };
         let filtered = self.options.filters && codes.is_none();
@@ -247,7 +252,8 @@ impl BlockWriter {
                 form: form_of(own_values),
                 bounds: bounds_of(own_values),
                 needs_shapes,
-                needs_times: row_times.is_some(),
+                needs_times: row_times.is_some() || has_times(own_values),
+                refers: stored.as_ref().map_or_else(Vec::new, |stored| stored.refers.clone()),
                 text_bytes: text_bytes(codes, own_values),
                 chunk: NO_CHUNK,
                 words: None,
@@ -309,6 +315,70 @@ impl BlockWriter {
     }
 }
 
+/// The form of each column, where it is not the one that it has: typed, or taken apart into templates.
+fn choose(group: &RowGroup, columns: &[(PathId, &Column)]) -> Vec<Option<Stored>> {
+    let mut typed: Vec<_> =
+        columns.iter().map(|(_, column)| values::choose(column.codes.as_deref(), &column.values)).collect();
+    let is_left: Vec<bool> = columns
+        .iter()
+        .zip(&typed)
+        .map(|((_, column), typed)| typed.is_none() && matches!(column.values, Values::Texts(_)))
+        .collect();
+    // A text may repeat what a typed column or one with a dictionary says: those repeat nothing themselves.
+    let mut others: Vec<(PathId, Column)> = Vec::new();
+    for ((path, column), typed) in columns.iter().zip(&mut typed) {
+        if let Some(Stored { codes, values, .. }) = typed.take() {
+            others.push((*path, Column { rows: column.rows.clone(), codes, values }));
+        }
+    }
+    let plain = columns.iter().zip(&is_left).filter(|((_, column), left)| **left && column.codes.is_some());
+    let referable: Vec<(PathId, &Column)> = others
+        .iter()
+        .map(|(path, column)| (*path, column))
+        .chain(plain.map(|((path, column), _)| (*path, *column)))
+        .collect();
+    let split: Vec<Option<Stored>> = columns
+        .iter()
+        .zip(&is_left)
+        .map(|((_, column), left)| if *left { split_column(group, column, &referable) } else { None })
+        .collect();
+    drop(referable);
+    let mut others = others.into_iter().peekable();
+    let merge = |((path, _), split): (&(PathId, &Column), Option<Stored>)| match others.next_if(|(own, _)| own == path)
+    {
+        Some((_, Column { codes, values, .. })) => Some(Stored::new(codes, values)),
+        None => split,
+    };
+    columns.iter().zip(split).map(merge).collect()
+}
+
+/// The column's texts taken apart, if that promises something.
+fn split_column(group: &RowGroup, column: &Column, referable: &[(PathId, &Column)]) -> Option<Stored> {
+    let Values::Texts(texts) = &column.values else { return None };
+    // An entry of a dictionary is not of one row.
+    let of_rows = column.codes.is_none();
+    let times: Vec<i64> = match of_rows {
+        true => (0..column.len()).map(|value| group.times[column.row_of(value) as usize]).collect(),
+        false => Vec::new(),
+    };
+    let rows = Rows {
+        times: of_rows.then_some(&times),
+        row_of: column.rows.as_deref(),
+        columns: if of_rows { referable } else { &[] },
+    };
+    let Split { texts, references, refers } = split(texts, &rows)?;
+    Some(Stored { references, refers, ..Stored::new(column.codes.clone(), Values::Templated(texts)) })
+}
+
+/// Whether decoding needs the rows' times.
+fn has_times(values: &Values) -> bool {
+    let Values::Templated(texts) = values else { return false };
+    let mut slots = texts.templates.iter().flat_map(|template| &template.slots);
+    slots.any(|slot| matches!(slot.values, Values::TimeTexts { .. }))
+}
+
+static NO_REFERENCES: References = References::new();
+
 /// Head and body of a chunk.
 struct Parts {
     head: Vec<u8>,
@@ -366,7 +436,7 @@ fn form_of(values: &Values) -> Form {
         Values::Ipv4(_) => Form::Ipv4,
         Values::Affixed { .. } => Form::Affixed,
         Values::Times { .. } => Form::Times,
-        Values::Templated(_) => Form::Templated,
+        Values::Templated(_) | Values::TimeTexts { .. } => Form::Templated,
     }
 }
 
@@ -375,7 +445,11 @@ fn bounds_of(values: &Values) -> Option<Bounds> {
         Values::Integers(values) | Values::Times { values, .. } => (min_max(values.iter().copied()), 0),
         Values::Decimals { values, scale } => (min_max(values.iter().copied()), *scale),
         Values::Ipv4(values) => (min_max(values.iter().map(|&value| i64::from(value))), 0),
-        Values::Texts(_) | Values::Templated(_) | Values::Hex { .. } | Values::Affixed { .. } => (None, 0),
+        Values::Texts(_)
+        | Values::Templated(_)
+        | Values::TimeTexts { .. }
+        | Values::Hex { .. }
+        | Values::Affixed { .. } => (None, 0),
     };
     range.map(|(min, max)| Bounds { min, max, scale })
 }

@@ -311,8 +311,12 @@ impl<W> Job<W> {
                 }
             }
         }
-        // Parts come before those that need them: columns last.
-        unread.sort_unstable();
+        // Parts come before those that need them: columns last, and those that repeat others behind these.
+        let repeats = |key: &ChunkKey| match key {
+            ChunkKey::Column(path) => footer.groups[*group].column(*path).is_some_and(|own| !own.refers.is_empty()),
+            _ => false,
+        };
+        unread.sort_unstable_by_key(|key| (repeats(key), *key));
         unread
     }
 
@@ -348,7 +352,13 @@ fn decode_chunk(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk,
                 Some(Chunk::Shapes(shapes)) => Some(shapes.as_slice()),
                 _ => None,
             };
-            Chunk::Column(Arc::new(footer.decode_column(group, path, bytes, Context { times, shapes })?))
+            let info = footer.groups[group].column(path).expect("only parts that exist are decoded");
+            let referred = info.refers.iter().filter_map(|&path| match view.loaded(ChunkKey::Column(path)) {
+                Some(Chunk::Column(column)) => Some(Arc::clone(column)),
+                _ => None,
+            });
+            let columns = &referred.collect::<Vec<_>>();
+            Chunk::Column(Arc::new(footer.decode_column(group, path, bytes, Context { times, shapes, columns })?))
         }
         ChunkKey::Words(_) | ChunkKey::Trigrams(_) => {
             let chunk = footer.groups[group].chunk(key).expect("only parts that exist are decoded");

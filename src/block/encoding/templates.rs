@@ -1,13 +1,16 @@
 //! Texts as templates with variables: the templates, which text has which, and each variable as a column
 //! of its own.
 
+use super::values::ValueRows;
 use super::{ChunkIn, ChunkOut, Pack, ints, values};
 use crate::block::error::damaged;
-use crate::block::wire::put_varint;
-use crate::block::{BlockError, Slot, Template, Templated, Texts};
+use crate::block::split::References;
+use crate::block::wire::{put_bytes, put_varint};
+use crate::block::{BlockError, Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
 
-/// Adds texts. Their count is known to the reader from elsewhere.
-pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated) {
+/// Adds texts. Their count is known to the reader from elsewhere. What `references` names is not stored,
+/// nor are times: they are those of the rows.
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated, references: &References) {
     let mut nested = out.nested();
     put_varint(&mut nested.head, texts.templates.len() as u64);
     let mut literals = Vec::new();
@@ -19,8 +22,10 @@ pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated) {
         literals.extend_from_slice(&template.literals.bytes);
     }
     ints::put_codes(&mut nested, &texts.template_of);
-    for slot in texts.templates.iter().flat_map(|template| &template.slots) {
-        values::put(&mut nested, slot.codes.as_deref(), &slot.values);
+    for (number, template) in (0..).zip(&texts.templates) {
+        for (at, slot) in (0..).zip(&template.slots) {
+            put_slot(&mut nested, slot, references.get(&(number, at)));
+        }
     }
     let (head, body, pools) = nested.into_parts();
     out.stream(&literals, Pack::Text);
@@ -30,8 +35,38 @@ pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated) {
     out.body.extend_from_slice(&body);
 }
 
+fn put_slot(out: &mut ChunkOut<'_>, slot: &Slot, reference: Option<&u32>) {
+    match (&slot.values, reference) {
+        (_, Some(&column)) => {
+            out.head.push(REFERENCE);
+            put_varint(&mut out.head, u64::from(column));
+        }
+        (Values::TimeTexts { pattern, .. }, None) => {
+            out.head.push(ROW_TIMES);
+            put_varint(&mut out.head, pattern.0.len() as u64);
+            for piece in &pattern.0 {
+                match piece {
+                    TimePiece::Part(part) => out.head.push(*part as u8),
+                    TimePiece::Literal(text) => {
+                        out.head.push(LITERAL);
+                        put_bytes(&mut out.head, text.as_bytes());
+                    }
+                }
+            }
+        }
+        (values, None) => {
+            out.head.push(OWN);
+            values::put(out, slot.codes.as_deref(), values, &References::new());
+        }
+    }
+}
+
 /// Reads `count` texts.
-pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Templated, BlockError> {
+pub(in crate::block) fn get(
+    chunk: &mut ChunkIn<'_>,
+    count: usize,
+    rows: &ValueRows<'_>,
+) -> Result<Templated, BlockError> {
     let literals = chunk.stream()?;
     let head = chunk.stream()?;
     let numbers = chunk.stream()?;
@@ -45,19 +80,23 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Tem
         rank.push(entries.len() as u32);
         entries.push(entry);
     }
-    let mut left = SLOT_VALUES_MAX;
+    let mut left = Left { values: SLOT_VALUES_MAX, bytes: REFERENCE_BYTES_MAX };
     let mut got = Vec::with_capacity(templates.len());
     for (mut template, slots) in templates {
         for _ in 0..slots {
-            let Some(rest) = left.checked_sub(template.entries.len()) else { return damaged("too many variables") };
-            left = rest;
-            template.slots.push(get_slot(&mut nested, template.entries.len())?);
+            template.slots.push(get_slot(&mut nested, &template.entries, rows, &mut left)?);
         }
         got.push(template);
     }
-    let left = nested.end_nested()?;
-    chunk.resume(left);
+    let end = nested.end_nested()?;
+    chunk.resume(end);
     Ok(Templated { templates: got, template_of, rank })
+}
+
+/// What the variables of one column may still take.
+struct Left {
+    values: usize,
+    bytes: usize,
 }
 
 /// The templates, without their slots, and how many each has.
@@ -81,13 +120,91 @@ fn get_templates(chunk: &mut ChunkIn<'_>, mut literals: &[u8]) -> Result<Vec<(Te
     if literals.is_empty() { Ok(templates) } else { damaged("templates are left over") }
 }
 
-fn get_slot(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Slot, BlockError> {
-    match values::get_plain(chunk, count as u64)? {
-        stored if stored.len() == count => Ok(Slot { codes: stored.codes, values: stored.values }),
-        _ => damaged("a variable has a wrong number of values"),
+fn get_slot(
+    chunk: &mut ChunkIn<'_>,
+    entries: &[u32],
+    rows: &ValueRows<'_>,
+    left: &mut Left,
+) -> Result<Slot, BlockError> {
+    let count = entries.len();
+    let Some(rest) = left.values.checked_sub(count) else { return damaged("there are too many variables") };
+    left.values = rest;
+    match chunk.head.byte()? {
+        OWN => match values::get_plain(chunk, count as u64)? {
+            stored if stored.len() == count => Ok(Slot { codes: stored.codes, values: stored.values }),
+            _ => damaged("a variable has a wrong number of values"),
+        },
+        ROW_TIMES => {
+            let pattern = get_pattern(chunk)?;
+            let Some(times) = rows.times else { return damaged("templates need times though the footer denies it") };
+            let times = entries.iter().map(|&entry| times[rows.row_of(entry) as usize]).collect();
+            Ok(Slot { codes: None, values: Values::TimeTexts { times, pattern } })
+        }
+        REFERENCE => {
+            let column = chunk.head.at_most(u64::from(u32::MAX))? as usize;
+            let Some(column) = rows.columns.get(column) else {
+                return damaged("templates need a column though the footer denies it");
+            };
+            let slot = repeated(column, entries, rows)?;
+            let Some(rest) = left.bytes.checked_sub(slot.values.memory_bytes()) else {
+                return damaged("variables are too long");
+            };
+            left.bytes = rest;
+            Ok(slot)
+        }
+        _ => damaged("a variable has an unknown source"),
     }
 }
 
+fn get_pattern(chunk: &mut ChunkIn<'_>) -> Result<TimePattern, BlockError> {
+    let count = chunk.head.count()?;
+    let mut pieces = Vec::new();
+    for _ in 0..count {
+        let code = chunk.head.byte()?;
+        pieces.push(match TimePart::ALL.get(usize::from(code)) {
+            Some(&part) => TimePiece::Part(part),
+            None if code == LITERAL => TimePiece::Literal(chunk.head.text()?.to_owned()),
+            None => return damaged("a time has an unknown part"),
+        });
+    }
+    Ok(TimePattern(pieces))
+}
+
+/// What the column says in the rows of these entries, one value in each.
+fn repeated(column: &Column, entries: &[u32], rows: &ValueRows<'_>) -> Result<Slot, BlockError> {
+    let mut picked = Vec::with_capacity(entries.len());
+    for &entry in entries {
+        let own = column.values_of_row(rows.row_of(entry));
+        if own.len() != 1 {
+            return damaged("a row lacks the value that its text repeats");
+        }
+        picked.push(column.entry_of(own.start) as u32);
+    }
+    if column.codes.is_none() {
+        return Ok(Slot { codes: None, values: column.values.pick(&picked) });
+    }
+    let mut distinct = picked.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let code = |entry| distinct.binary_search(entry).expect("it is one of them") as u32;
+    let codes = picked.iter().map(code).collect();
+    Ok(Slot { codes: Some(codes), values: column.values.pick(&distinct) })
+}
+
+impl ValueRows<'_> {
+    fn row_of(&self, entry: u32) -> u32 {
+        self.row_of.map_or(entry, |rows| rows[entry as usize])
+    }
+}
+
+/// Where a variable's values come from: they stand here, are the times of the rows, or those of a column.
+const OWN: u8 = 0;
+const ROW_TIMES: u8 = 1;
+const REFERENCE: u8 = 2;
+/// Behind the codes of the parts of a time.
+const LITERAL: u8 = 255;
 /// Values of all variables of one column. Bounds what a hostile block can make the reader allocate, since
 /// a constant takes no bytes.
 const SLOT_VALUES_MAX: usize = 1 << 26;
+/// Bytes of all variables of one column that repeat another, for the same reason.
+const REFERENCE_BYTES_MAX: usize = 1 << 30;

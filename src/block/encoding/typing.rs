@@ -95,6 +95,9 @@ fn address(text: &[u8]) -> Option<u32> {
 }
 
 fn hex(texts: &Texts, len: usize) -> Option<Values> {
+    if len == UUID_LEN && texts.get(0)[8] == b'-' {
+        return uuid(texts);
+    }
     let width = u16::try_from(len / 2).ok().filter(|_| len.is_multiple_of(2) && len >= HEX_DIGITS_MIN)?;
     if texts.bytes.len() != len * texts.len() {
         return None;
@@ -109,7 +112,23 @@ fn hex(texts: &Texts, len: usize) -> Option<Values> {
             bytes.push(hex_digit(pair[0], upper)? << 4 | hex_digit(pair[1], upper)?);
         }
     }
-    Some(Values::Hex { bytes, width, upper })
+    Some(Values::Hex { bytes, width, upper, hyphens: false })
+}
+
+fn uuid(texts: &Texts) -> Option<Values> {
+    let mut bare = Texts::default();
+    for text in texts.iter() {
+        let hyphens = text.len() == UUID_LEN && UUID_HYPHENS_AT.iter().all(|&at| text[at] == b'-');
+        if !hyphens {
+            return None;
+        }
+        let digits: Vec<u8> = text.iter().copied().filter(|&byte| byte != b'-').collect();
+        bare.push(&digits);
+    }
+    match hex(&bare, 32)? {
+        Values::Hex { bytes, width: 16, upper, .. } => Some(Values::Hex { bytes, width: 16, upper, hyphens: true }),
+        _ => None,
+    }
 }
 
 fn hex_digit(digit: u8, upper: bool) -> Option<u8> {
@@ -128,7 +147,7 @@ fn affixed(texts: &Texts) -> Option<Values> {
         prefix = first.iter().zip(text).take(prefix).take_while(|(a, b)| a == b).count();
         suffix = first.iter().rev().zip(text.iter().rev()).take(suffix).take_while(|(a, b)| a == b).count();
         if prefix == 0 && suffix == 0 {
-            return None;
+            break;
         }
     }
     // What is alike by chance belongs to the number.
@@ -154,6 +173,9 @@ fn affixed(texts: &Texts) -> Option<Values> {
 
 /// The largest number of digits of which every number fits into 64 bits.
 const DIGITS_MAX: usize = 19;
+/// Length of a UUID, and where its hyphens stand.
+const UUID_LEN: usize = 36;
+const UUID_HYPHENS_AT: [usize; 4] = [8, 13, 18, 23];
 /// Shorter hexadecimal text gains nothing as bytes.
 const HEX_DIGITS_MIN: usize = 8;
 
@@ -185,6 +207,10 @@ mod tests {
         assert!(matches!(check(&["10.0.0.1", "255.255.255.255"]), Some(Values::Ipv4(_))));
         assert!(matches!(check(&["fe5f34ca", "0123abcd"]), Some(Values::Hex { width: 4, upper: false, .. })));
         assert!(matches!(check(&["FE5F34CA", "01234567"]), Some(Values::Hex { width: 4, upper: true, .. })));
+        let uuids = &["0fb07ee6-4f4f-4e0a-9b0d-000000000001", "ffffffff-ffff-ffff-ffff-ffffffffffff"];
+        assert!(matches!(check(uuids), Some(Values::Hex { width: 16, upper: false, hyphens: true, .. })));
+        assert!(matches!(check(&["00", "07", "59"]), Some(Values::Affixed { digits: 2, .. })));
+        assert!(matches!(check(&["1", "9223372036854775808"]), Some(Values::Affixed { digits: 0, .. })));
         assert!(matches!(check(&["u000022", "u151753"]), Some(Values::Affixed { digits: 6, .. })));
         assert!(matches!(check(&["12ms", "5ms", "0ms"]), Some(Values::Affixed { digits: 0, .. })));
         assert!(matches!(check(&["2026-11-19T00:00:00.039Z"]), Some(Values::Times { .. })));
@@ -205,7 +231,9 @@ mod tests {
             &["", "1"],
             &["1", ""],
             &["u1", "u01"],
-            &["1", "9223372036854775808"],
+            &["1", "99223372036854775808"],
+            &["0fb07ee6-4f4f-4e0a-9b0d-000000000001", "ffffffff-ffff-ffff-ffff-fffffffffff-"],
+            &["0fb07ee6-4f4f-4e0a-9b0d-000000000001", "ffffffffffffffffffffffffffffffffffff"],
         ] {
             assert_eq!(check(all), None, "{all:?}");
         }

@@ -1,26 +1,33 @@
 //! The values of a column: a form, and a dictionary where one is smaller.
 
+use std::sync::Arc;
+
 use super::ints::{ordered, signed};
 use super::{ChunkIn, ChunkOut, Pack, ints, templates, texts, typing};
 use crate::block::column::TimeForm;
 use crate::block::error::damaged;
 use crate::block::gather::{dictionary_of, number, with_numbers};
-use crate::block::split::split;
+use crate::block::split::References;
 use crate::block::wire::{put_bytes, put_varint};
-use crate::block::{BlockError, Values};
+use crate::block::{BlockError, Column, Values};
+use crate::event::PathId;
 
 /// Codes and entries as they are stored.
 pub(in crate::block) struct Stored {
     /// The entry of each value; `None`: value `i` says entry `i`.
     pub(in crate::block) codes: Option<Vec<u32>>,
     pub(in crate::block) values: Values,
+    /// What of templates is not stored, since another column has it.
+    pub(in crate::block) references: References,
+    /// The columns that are repeated.
+    pub(in crate::block) refers: Vec<PathId>,
     /// What the entries take in the chunk; known when they were read.
     pub(in crate::block) entry_bytes: usize,
 }
 
 impl Stored {
-    fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
-        Self { codes, values, entry_bytes: 0 }
+    pub(in crate::block) fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
+        Self { codes, values, references: References::new(), refers: Vec::new(), entry_bytes: 0 }
     }
 
     /// How many values there are.
@@ -29,18 +36,8 @@ impl Stored {
     }
 }
 
-/// Chooses how values are stored. `None`: as they are.
+/// Chooses the form in which values are stored. `None`: as they are.
 pub(in crate::block) fn choose(codes: Option<&[u32]>, values: &Values) -> Option<Stored> {
-    choose_typed(codes, values).or_else(|| match values {
-        Values::Texts(texts) => {
-            split(texts).map(|texts| Stored::new(codes.map(<[u32]>::to_vec), Values::Templated(texts)))
-        }
-        _ => None,
-    })
-}
-
-/// As [`choose`], without looking for templates.
-pub(in crate::block) fn choose_typed(codes: Option<&[u32]>, values: &Values) -> Option<Stored> {
     let typed = match values {
         Values::Texts(texts) => typing::typed(texts),
         _ => None,
@@ -94,18 +91,18 @@ fn is_signed(form: &Values) -> bool {
 }
 
 /// Adds codes and values.
-pub(in crate::block) fn put(out: &mut ChunkOut<'_>, codes: Option<&[u32]>, values: &Values) {
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, codes: Option<&[u32]>, values: &Values, references: &References) {
     match codes {
         None => {
             out.head.push(PLAIN);
             put_varint(&mut out.head, values.len() as u64);
-            put_values(out, values);
+            put_values(out, values, references);
         }
         Some(codes) => {
             out.head.push(DICTIONARY);
             put_varint(&mut out.head, codes.len() as u64);
             put_varint(&mut out.head, values.len() as u64);
-            put_values(out, values);
+            put_values(out, values, references);
             ints::put_codes(out, codes);
         }
     }
@@ -119,7 +116,7 @@ pub(in crate::block) fn put_row_times(out: &mut ChunkOut<'_>, count: usize, form
     put_form(&mut out.head, form);
 }
 
-fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
+fn put_values(out: &mut ChunkOut<'_>, values: &Values, references: &References) {
     match values {
         Values::Texts(own) => {
             out.head.push(TEXTS);
@@ -128,8 +125,8 @@ fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
         }
         Values::Integers(_) => out.head.push(INTEGERS),
         Values::Decimals { scale, .. } => out.head.extend([DECIMALS, *scale]),
-        Values::Hex { bytes, width, upper } => {
-            out.head.extend([HEX, u8::from(*upper)]);
+        Values::Hex { bytes, width, upper, hyphens } => {
+            out.head.extend([HEX, u8::from(*upper) | u8::from(*hyphens) << 1]);
             put_varint(&mut out.head, u64::from(*width));
             out.stream(bytes, Pack::Numbers);
             return;
@@ -146,9 +143,10 @@ fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
         }
         Values::Templated(own) => {
             out.head.push(TEMPLATED);
-            templates::put(out, own);
+            templates::put(out, own, references);
             return;
         }
+        Values::TimeTexts { .. } => unreachable!("only a template's variables have this form"),
     }
     let keys: Vec<u64> = (0..values.len()).map(|i| key(values, i)).collect();
     ints::put(out, &keys);
@@ -156,6 +154,17 @@ fn put_values(out: &mut ChunkOut<'_>, values: &Values) {
 
 fn put_form(head: &mut Vec<u8>, form: TimeForm) {
     head.extend([form.separator, form.point, form.fraction, u8::from(form.zulu)]);
+}
+
+/// What templates may need of the rows of the values that are read.
+#[derive(Clone, Copy, Default)]
+pub(in crate::block) struct ValueRows<'a> {
+    /// The row of each value; `None`: value `i` is of row `i`.
+    pub(in crate::block) row_of: Option<&'a [u32]>,
+    /// The time of each row, if the column needs it.
+    pub(in crate::block) times: Option<&'a [i64]>,
+    /// The columns that the column needs.
+    pub(in crate::block) columns: &'a [Arc<Column>],
 }
 
 /// What was read of a column's values.
@@ -167,7 +176,7 @@ pub(in crate::block) enum Got {
 }
 
 /// Reads codes and values; there may be at most `count_max` values.
-pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<Got, BlockError> {
+pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64, rows: &ValueRows<'_>) -> Result<Got, BlockError> {
     let layout = chunk.head.byte()?;
     let count = chunk.head.at_most(count_max)? as usize;
     match layout {
@@ -175,14 +184,15 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<G
             chunk.head.byte()?;
             Ok(Got::RowTimes(count, get_form(chunk)?))
         }
-        PLAIN => Ok(Got::Stored(Stored::new(None, get_values(chunk, count)?))),
+        PLAIN => Ok(Got::Stored(Stored::new(None, get_values(chunk, count, rows)?))),
         DICTIONARY => {
             let entries = chunk.head.at_most(count as u64)? as usize;
             let before = chunk.left();
-            let values = get_values(chunk, entries)?;
+            // An entry is not of one row.
+            let values = get_values(chunk, entries, &ValueRows::default())?;
             let entry_bytes = before - chunk.left();
             let codes = ints::get_codes(chunk, count, entries as u64)?;
-            Ok(Got::Stored(Stored { codes: Some(codes), values, entry_bytes }))
+            Ok(Got::Stored(Stored { entry_bytes, ..Stored::new(Some(codes), values) }))
         }
         _ => damaged("values have an unknown layout"),
     }
@@ -190,17 +200,17 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<G
 
 /// Reads codes and values that are neither row times nor templates.
 pub(in crate::block) fn get_plain(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<Stored, BlockError> {
-    match get(chunk, count_max)? {
-        Got::Stored(stored) if !matches!(stored.values, Values::Templated(_)) => Ok(stored),
-        _ => damaged("a variable has an impossible form"),
+    match get(chunk, count_max, &ValueRows::default())? {
+        Got::Stored(stored) => Ok(stored),
+        Got::RowTimes(..) => damaged("values have an impossible form"),
     }
 }
 
-fn get_values(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockError> {
+fn get_values(chunk: &mut ChunkIn<'_>, count: usize, rows: &ValueRows<'_>) -> Result<Values, BlockError> {
     let form = chunk.head.byte()?;
     let form = match form {
         TEXTS => return texts::get(chunk, count, true).map(Values::Texts),
-        TEMPLATED if !chunk.is_nested() => return templates::get(chunk, count).map(Values::Templated),
+        TEMPLATED if !chunk.is_nested() => return templates::get(chunk, count, rows).map(Values::Templated),
         HEX => return get_hex(chunk, count),
         INTEGERS => Values::Integers(Vec::new()),
         DECIMALS => match chunk.head.byte()? {
@@ -221,13 +231,14 @@ fn get_values(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockErro
 }
 
 fn get_hex(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockError> {
-    let upper = chunk.head.flag()?;
+    let flags = chunk.head.at_most(3)? as u8;
+    let (upper, hyphens) = (flags & 1 != 0, flags & 2 != 0);
     let width = chunk.head.at_most(u64::from(u16::MAX))? as u16;
     let bytes = chunk.stream()?.into_owned();
-    if width == 0 || bytes.len() != count.saturating_mul(usize::from(width)) {
+    if width == 0 || (hyphens && width != 16) || bytes.len() != count.saturating_mul(usize::from(width)) {
         return damaged("hexadecimal values have a wrong length");
     }
-    Ok(Values::Hex { bytes, width, upper })
+    Ok(Values::Hex { bytes, width, upper, hyphens })
 }
 
 fn get_affixes(chunk: &mut ChunkIn<'_>) -> Result<Values, BlockError> {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::bitmap::Bitmap;
 use super::text::{TextTest, equals_folded};
 use crate::block::footer::Bounds;
-use crate::block::{Form, Texts, Values};
+use crate::block::{Form, Texts, TimePiece, Values};
 use crate::query::decimal::Decimal;
 use crate::query::language::{Bound, Cidr, FieldTest, regex};
 use crate::query::value::{Operand, fold, fold_char, read_address};
@@ -146,7 +146,7 @@ impl ValueTest {
                     ),
                 )
             }
-            (Self::Equals(operand), Values::Hex { bytes, width, .. }) if operand.number.is_none() => {
+            (Self::Equals(operand), Values::Hex { bytes, width, hyphens: false, .. }) if operand.number.is_none() => {
                 let width = usize::from(*width);
                 let Some(wanted) = read_hex(&operand.folded).filter(|wanted| wanted.len() == width) else {
                     return Some(Bitmap::none(len));
@@ -333,7 +333,7 @@ pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
         Form::Texts | Form::Templated | Form::Affixed => true,
         Form::Integers => number(c) || c == '-',
         Form::Decimals => number(c) || matches!(c, '-' | '.'),
-        Form::Hex => c.is_ascii_hexdigit(),
+        Form::Hex => c.is_ascii_hexdigit() || c == '-',
         Form::Ipv4 => number(c) || c == '.',
         Form::Times => number(c) || matches!(c, '-' | ':' | '.' | ',' | 't' | 'z' | ' '),
     };
@@ -346,9 +346,16 @@ pub(crate) fn may_hold_all(values: &Values, parts: &[String]) -> bool {
     let number = |c: char| c.is_ascii_digit();
     let may_hold = |c: char| match values {
         Values::Texts(_) | Values::Templated(_) => true,
+        Values::TimeTexts { pattern, .. } => {
+            let literals = pattern.0.iter().filter_map(|piece| match piece {
+                TimePiece::Literal(text) => Some(text),
+                TimePiece::Part(_) => None,
+            });
+            number(c) || literals.flat_map(|text| text.chars()).any(|own| fold_char(own) == c)
+        }
         Values::Integers(_) => number(c) || c == '-',
         Values::Decimals { .. } => number(c) || matches!(c, '-' | '.'),
-        Values::Hex { .. } => c.is_ascii_hexdigit(),
+        Values::Hex { hyphens, .. } => c.is_ascii_hexdigit() || (*hyphens && c == '-'),
         Values::Ipv4(_) => number(c) || c == '.',
         Values::Affixed { prefix, suffix, .. } => {
             number(c) || prefix.chars().chain(suffix.chars()).any(|own| fold_char(own) == c)
@@ -433,7 +440,8 @@ mod tests {
 
     #[test]
     fn typed_texts_compare_as_the_texts_they_stand_for() {
-        let hex = Values::Hex { bytes: vec![0x12, 0xe3, 0xab, 0xcd, 0x00, 0x10], width: 2, upper: true };
+        let hex =
+            Values::Hex { bytes: vec![0x12, 0xe3, 0xab, 0xcd, 0x00, 0x10], width: 2, upper: true, hyphens: false };
         check_forms(
             &hex,
             &["f:abcd", "f:ABCD", "f:12e3", "f:12000", "f:10", "f:0010", "f:*bc*", "f:>12", "f:abc", "f:xyz"],

@@ -52,7 +52,7 @@ async fn find(context: &QueryContext, snapshot: &Snapshot, scope: &Scope, id: Ev
     let test = FieldTest::Equals(id.to_string());
     let wanted = Expr::Test(Predicate::Field { field: FieldName::new("id"), test });
     let filter = Filter::new(&wanted).expect("an id is no pattern");
-    let mut source = Source::open(context, snapshot, scope, &filter).await?;
+    let mut source = Source::open_once(context, snapshot, scope, &filter).await?;
     source.tasks.retain(|task| match &task.place {
         Place::Memory(_) => true,
         Place::Stored { footer, group, .. } => footer.groups[*group].origins.iter().any(|range| {
@@ -88,7 +88,7 @@ async fn beside(
         };
         let everything = width == i64::MAX || if newer { end.is_none() } else { start.is_none() };
         let window = Scope { start, end, ..scope.clone() };
-        let source = Source::open(context, snapshot, &window, filter).await?;
+        let source = Source::open_once(context, snapshot, &window, filter).await?;
         let mut found = all_matches(&source).await?;
         found.retain(|(own, _)| if newer { *own > key } else { *own < key });
         if found.len() >= wanted || everything {

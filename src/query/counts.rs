@@ -94,7 +94,7 @@ async fn table(
     now: i64,
 ) -> Result<SearchAnswer, QueryError> {
     let budget = Budget::new(context.shared.limits.memory_bytes);
-    let source = Source::open(context, snapshot, scope, &prepared.filter).await?;
+    let source = Source::open(context, snapshot, scope, prepared).await?;
     let stage_context = stage_context(scope, zone, now, &budget);
     Search::new(context, source, budget, stage_context).table(prepared).await
 }

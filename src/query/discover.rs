@@ -64,7 +64,7 @@ pub(crate) async fn discover(
         let message = format!("the list of fields is about events as they came, before `{}`", stage.help().name);
         return Err(BadQuery::parameter("q", message).with_hint("leave out the stages").into());
     }
-    let source = Source::open(context, snapshot, &request.scope, &prepared.filter).await?;
+    let source = Source::open(context, snapshot, &request.scope, &prepared).await?;
     let budget = Budget::new(context.shared.limits.memory_bytes);
     let mut all = Fields::default();
     let (mut total, mut sampled) = (0, false);

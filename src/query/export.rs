@@ -31,7 +31,7 @@ pub(crate) async fn export(
 ) -> Result<(), QueryError> {
     let prepared = prepare(&request.query, request.sort.as_deref())?;
     let budget = Budget::new(context.shared.limits.memory_bytes);
-    let source = Source::open(context, snapshot, &request.scope, &prepared.filter).await?;
+    let source = Source::open(context, snapshot, &request.scope, &prepared).await?;
     let stages = stage_context(&request.scope, request.zone.as_deref(), request.now.0, &budget);
     let (mut warnings, partial) = warnings_of(snapshot, &request.scope, &context.access);
     warnings.extend(prepared.warnings.iter().cloned());

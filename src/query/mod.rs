@@ -17,6 +17,7 @@ pub mod decimal;
 mod discover;
 pub mod error;
 mod export;
+mod gather;
 pub mod language;
 pub mod matching;
 mod memory;
@@ -24,6 +25,7 @@ mod pipeline;
 mod prepare;
 mod record;
 pub mod request;
+mod results;
 mod rows;
 mod run;
 mod scan;
@@ -56,12 +58,14 @@ pub struct QueryShared {
     host: Host,
     limits: QueryLimits,
     cache: cache::ChunkCache,
+    results: results::ResultCache,
 }
 
 /// What queries may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct QueryLimits {
-    /// Memory for decoded columns that are kept for the next query, in bytes.
+    /// Memory for what is kept for the next query, in bytes: three quarters for decoded columns, the rest
+    /// for what plans found out about groups of rows.
     pub cache_bytes: u64,
     /// Memory that one query may hold for its answer, in bytes.
     pub memory_bytes: u64,
@@ -81,14 +85,20 @@ pub struct QueryContext {
 impl QueryShared {
     /// Makes it.
     pub fn new(host: Host, limits: QueryLimits) -> Self {
-        Self { host, limits, cache: cache::ChunkCache::new(limits.cache_bytes) }
+        let results_bytes = limits.cache_bytes / RESULTS_SHARE;
+        let cache = cache::ChunkCache::new(limits.cache_bytes - results_bytes);
+        Self { host, limits, cache, results: results::ResultCache::new(results_bytes) }
     }
 
-    /// Memory that decoded columns take at the moment, in bytes.
+    /// Memory that decoded columns and kept outcomes take at the moment, in bytes.
     pub fn cache_used_bytes(&self) -> u64 {
-        self.cache.used_bytes()
+        self.cache.used_bytes() + self.results.used_bytes()
     }
 }
+
+/// One part in so many of the memory for the next query is for outcomes. They are small beside the columns
+/// that they come from, and worth more.
+const RESULTS_SHARE: u64 = 4;
 
 impl QueryContext {
     /// The same with a switch of its own, which goes off when the guard is dropped: so the work of a

@@ -1,5 +1,7 @@
 //! From a request's texts to what can be run.
 
+use std::sync::Arc;
+
 use super::error::{BadQuery, QueryError};
 use super::language::{ParseError, Query, parse_with_hints};
 use super::memory::Budget;
@@ -13,6 +15,8 @@ use crate::engine::Snapshot;
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) filter: Filter,
+    /// Says all that the filter depends on.
+    pub(crate) filter_key: Arc<str>,
     /// Stages that carry events.
     pub(crate) events: Vec<Stage>,
     /// The first stage that makes a table, and what follows it.
@@ -29,11 +33,12 @@ pub(crate) fn prepare(query: &str, sort: Option<&str>) -> Result<Prepared, Query
         let stage = Sort::from_parameter(sort).map_err(|error| bad_query("sort", sort, error))?;
         stages.push(Stage::Sort(stage));
     }
+    let filter_key = Arc::from(format!("{filter:?}"));
     let filter = Filter::new(&filter).map_err(|message| BadQuery::parameter("q", message))?;
     let reducing = stages.iter().position(Stage::reduces).unwrap_or(stages.len());
     let table = stages.split_off(reducing);
     let warnings = parsed.hints.into_iter().map(|hint| hint.message).collect();
-    Ok(Prepared { filter, events: stages, table, warnings })
+    Ok(Prepared { filter, filter_key, events: stages, table, warnings })
 }
 
 /// A parser's error as the answer shows it.

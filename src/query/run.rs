@@ -19,7 +19,7 @@ use super::record::Record;
 use super::request::{CountMode, SearchRequest};
 use super::rows::{Projection, RowKey, hits_of, keys_of};
 use super::scan::bitmap::Bitmap;
-use super::scan::eval::{Memory, Stop, rows_that_fit};
+use super::scan::eval::{Memory, Stop, rows_in_time, rows_that_fit};
 use super::scan::view::View;
 use super::source::{Source, Task};
 use super::stages::Stage;
@@ -53,7 +53,7 @@ pub(crate) async fn search(
     let started = context.shared.host.clock.monotonic();
     let prepared = prepare(&request.query, request.sort.as_deref())?;
     let budget = Budget::new(context.shared.limits.memory_bytes);
-    let source = Source::open(context, snapshot, &request.scope, &prepared.filter).await?;
+    let source = Source::open(context, snapshot, &request.scope, &prepared).await?;
     let stage_context = stage_context(&request.scope, request.zone.as_deref(), request.now.0, &budget);
     let mut search = Search { context, source, budget, stage_context, events, reported: started };
     let mut answer = if !prepared.table.is_empty() {
@@ -90,7 +90,14 @@ impl<'a> Search<'a> {
         let (mut total, mut sent, mut stopped) = (0, None, false);
         let source = std::mem::replace(&mut self.source, Source::empty(self.context));
         {
-            let mut groups = std::pin::pin!(source.each(|index, task| {
+            let all = 0..source.tasks.len();
+            // Where only the number of matches is asked for, it may be known.
+            let known = |_: usize, task: &Task| {
+                let hidden = wanted == 0 || task.times.1 < oldest.load(Ordering::Relaxed);
+                let count = task.known.as_ref().filter(|_| task.whole && hidden)?.count(task.rows);
+                Some((count, Vec::new()))
+            };
+            let mut groups = std::pin::pin!(source.each_of(all, known, |index, task| {
                 newest_of_group(index as u32, task, &source, after, wanted, Arc::clone(&oldest))
             }));
             let mut next = 0;
@@ -328,11 +335,22 @@ pub(crate) fn matches_of_group(
     let (scope, cancel) = (Arc::clone(&source.scope), source.context.cancel.clone());
     let mut memory = Memory::new(&filter);
     let mut known: Option<Bitmap> = None;
+    let (before, keep) = (task.known.clone(), source.keeper(task));
     move |view| {
         if let Some(known) = &known {
             return Ok(known.clone());
         }
-        let rows = rows_that_fit(&filter, &scope, view, &mut memory, &cancel)?;
+        let rows = match &before {
+            Some(before) => {
+                let mut rows = rows_in_time(&scope, view)?;
+                rows.and(&before.to_bitmap(view.rows()));
+                rows
+            }
+            None => rows_that_fit(&filter, &scope, view, &mut memory, &cancel)?,
+        };
+        if let Some(keep) = &keep {
+            keep(&rows);
+        }
         known = Some(rows.clone());
         Ok(rows)
     }

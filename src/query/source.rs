@@ -13,7 +13,10 @@ use futures_util::stream::{self, Stream, StreamExt};
 use super::answer::{Progress, SearchStats};
 use super::cache::Chunk;
 use super::error::QueryError;
+use super::prepare::Prepared;
 use super::request::Scope;
+use super::results::{GroupId, Matches};
+use super::scan::bitmap::Bitmap;
 use super::scan::eval::Stop;
 use super::scan::filter::Filter;
 use super::scan::view::{StoredView, View};
@@ -32,6 +35,10 @@ pub(crate) struct Task {
     /// Times of its earliest and latest row.
     pub(crate) times: (i64, i64),
     pub(crate) rows: u32,
+    /// Which of its rows fit the filter, whatever their times, if an earlier query has found out.
+    pub(crate) known: Option<Matches>,
+    /// Whether the scope asks for all of its times.
+    pub(crate) whole: bool,
 }
 
 /// Where a group is.
@@ -48,6 +55,8 @@ pub(crate) struct Source {
     pub(crate) tasks: Vec<Arc<Task>>,
     pub(crate) scope: Arc<Scope>,
     pub(crate) counters: Arc<Counters>,
+    /// What names the filter where its outcomes are kept; `None`: they are not.
+    rows_plan: Option<Arc<str>>,
     blocks: u64,
     blocks_pruned: u64,
     /// The cache's time when the query began.
@@ -67,18 +76,42 @@ pub(crate) struct Counters {
 const GROUPS_PER_WORKER: usize = 2;
 
 impl Source {
-    /// Finds the groups that may hold rows which the scope and the filter ask for.
+    /// Finds the groups that may hold rows which the scope and the query's filter ask for. What earlier
+    /// queries found out about the same filter is used, and what this one finds out is kept.
     pub(crate) async fn open(
         context: &QueryContext,
         snapshot: &Snapshot,
         scope: &Scope,
+        prepared: &Prepared,
+    ) -> Result<Self, QueryError> {
+        let plan = Arc::clone(&prepared.filter_key);
+        context.shared.results.begin(&plan);
+        Self::find(context, snapshot, scope, &prepared.filter, Some(plan)).await
+    }
+
+    /// As [`Source::open`], for a filter that is asked once.
+    pub(crate) async fn open_once(
+        context: &QueryContext,
+        snapshot: &Snapshot,
+        scope: &Scope,
         filter: &Filter,
+    ) -> Result<Self, QueryError> {
+        Self::find(context, snapshot, scope, filter, None).await
+    }
+
+    async fn find(
+        context: &QueryContext,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        filter: &Filter,
+        rows_plan: Option<Arc<str>>,
     ) -> Result<Self, QueryError> {
         let mut source = Self {
             context: context.clone(),
             tasks: Vec::new(),
             scope: Arc::new(scope.clone()),
             counters: Arc::default(),
+            rows_plan,
             blocks: 0,
             blocks_pruned: 0,
             since: context.shared.cache.now(),
@@ -100,6 +133,7 @@ impl Source {
             tasks: Vec::new(),
             scope: Arc::default(),
             counters: Arc::default(),
+            rows_plan: None,
             blocks: 0,
             blocks_pruned: 0,
             since: 0,
@@ -121,15 +155,22 @@ impl Source {
             self.context.cancel.check()?;
             let footer = block.footer().await.map_err(|error| unreadable(block, error))?;
             for (group, info) in footer.groups.iter().enumerate() {
-                if self.scope.overlaps(info.time_min, info.time_max) {
-                    self.tasks.push(Arc::new(Task {
-                        partition: Arc::clone(partition),
-                        filter: Arc::clone(&filter),
-                        place: Place::Stored { block: Arc::clone(block), footer: Arc::clone(&footer), group },
-                        times: (info.time_min, info.time_max),
-                        rows: info.rows,
-                    }));
+                if !self.scope.overlaps(info.time_min, info.time_max) {
+                    continue;
                 }
+                let known = self.known(&filter, &(block.entry.id, group as u32));
+                if known == Some(Matches::None) {
+                    continue;
+                }
+                self.tasks.push(Arc::new(Task {
+                    partition: Arc::clone(partition),
+                    filter: Arc::clone(&filter),
+                    place: Place::Stored { block: Arc::clone(block), footer: Arc::clone(&footer), group },
+                    times: (info.time_min, info.time_max),
+                    rows: info.rows,
+                    known,
+                    whole: self.scope.holds(info.time_min) && self.scope.holds(info.time_max),
+                }));
             }
         }
         for group in &partition.head {
@@ -143,9 +184,26 @@ impl Source {
                 place: Place::Memory(Arc::clone(group)),
                 times,
                 rows: group.rows,
+                known: filter.is_always().then_some(Matches::All),
+                whole: self.scope.holds(times.0) && self.scope.holds(times.1),
             }));
         }
         Ok(())
+    }
+
+    /// Which rows of a group fit, if that takes no look at them.
+    fn known(&self, filter: &Filter, group: &GroupId) -> Option<Matches> {
+        if filter.is_always() {
+            return Some(Matches::All);
+        }
+        self.context.shared.results.rows(self.rows_plan.as_ref()?, group)
+    }
+
+    /// What keeps which rows of a task's group fit, once it is found out for all of them.
+    pub(crate) fn keeper(&self, task: &Task) -> Option<impl Fn(&Bitmap) + Send + use<>> {
+        let (plan, group) = (self.rows_plan.clone()?, task.id().filter(|_| task.whole && task.known.is_none())?);
+        let shared = Arc::clone(&self.context.shared);
+        Some(move |rows: &Bitmap| shared.results.put_rows(&plan, group, Matches::new(rows)))
     }
 
     /// Runs `work` for each group on the CPU pool, several at a time, and gives the outcomes in the
@@ -158,10 +216,31 @@ impl Source {
         T: Send + 'static,
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
+        self.each_of(0..self.tasks.len(), |_, _| None, make)
+    }
+
+    /// As [`Source::each`], for some of the tasks, and without a turn on the CPU pool for those of which
+    /// `known` says the outcome when their turn comes.
+    pub(crate) fn each_of<'a, T, W>(
+        &'a self,
+        indexes: impl IntoIterator<Item = usize, IntoIter: 'a>,
+        known: impl Fn(usize, &Task) -> Option<T> + 'a,
+        make: impl Fn(usize, &Arc<Task>) -> W + 'a,
+    ) -> impl Stream<Item = Result<T, QueryError>> + 'a
+    where
+        T: Send + 'static,
+        W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
+    {
         let at_a_time = self.context.shared.host.cpu.workers() * GROUPS_PER_WORKER;
-        let jobs = self.tasks.iter().enumerate().map(move |(index, task)| {
-            let work = make(index, task);
+        let known = Arc::new(known);
+        let jobs = indexes.into_iter().map(move |index| {
+            let task = &self.tasks[index];
+            let (work, known) = (make(index, task), Arc::clone(&known));
             async move {
+                if let Some(outcome) = known(index, task) {
+                    self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
+                    return Ok(outcome);
+                }
                 let outcome = self.run(task, work).await;
                 self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
                 self.counters.rows_scanned.fetch_add(u64::from(task.rows), Ordering::Relaxed);
@@ -365,6 +444,16 @@ fn decode_chunk(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk,
             Chunk::Filter(Arc::new(footer.decode_filter(&chunk, bytes)?))
         }
     })
+}
+
+impl Task {
+    /// Which group of which block it is; `None` for one that is in memory.
+    pub(crate) fn id(&self) -> Option<GroupId> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::Stored { block, group, .. } => Some((block.entry.id, *group as u32)),
+        }
+    }
 }
 
 impl Place {

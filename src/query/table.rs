@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use futures_util::StreamExt;
-
 use super::aggregate::accumulator::At;
 use super::aggregate::columns;
+use super::aggregate::merged::Merged;
 use super::aggregate::reduce::{Groups, Reduction, Rows, ordinal};
 use super::answer::{Chart, SearchAnswer, Series, Table};
 use super::error::QueryError;
+use super::gather::{Gathered, Plan};
 use super::language::FieldName;
 use super::pipeline::{Flow, Step, fields_read};
 use super::prepare::{Prepared, chain_of};
@@ -16,7 +16,7 @@ use super::record::{Cell, Record};
 use super::rows::{Projection, keys_of};
 use super::run::{Search, matches_of_group};
 use super::scan::view::View;
-use super::source::Source;
+use super::source::{Source, Task};
 use super::stages::Stage;
 use super::value::Value;
 
@@ -59,15 +59,18 @@ impl Search<'_> {
         let reduction = self.reduction(reducing)?;
         let row_by_row = chain_of(&prepared.events, &self.stage_context)?.is_row_by_row();
         let stages: Vec<Stage> = prepared.events.iter().chain([reducing]).cloned().collect();
-        let groups = if prepared.events.is_empty() && columns::is_columnar(&reduction) {
-            self.columnwise(source, &reduction).await?
+        let plan = Plan::new(self, prepared, reducing, &reduction);
+        let gathered = if prepared.events.is_empty() && columns::is_columnar(&reduction) {
+            self.columnwise(source, &reduction, plan).await?
         } else if row_by_row {
-            self.in_any_order(source, &prepared.events, &stages, &reduction).await?
+            self.in_any_order(source, &prepared.events, &stages, &reduction, plan).await?
         } else {
-            self.in_order(source, &prepared.events, &stages, &reduction).await?
+            let groups = self.in_order(source, &prepared.events, &stages, &reduction).await?;
+            let total = groups.arrived();
+            let merged = Arc::new(Merged::of(groups));
+            return Ok((merged.finish(&reduction, &self.budget)?, total));
         };
-        let total = groups.arrived();
-        Ok((groups.finish()?, total))
+        Ok(gathered.into_parts())
     }
 
     fn reduction(&self, stage: &Stage) -> Result<Arc<Reduction>, QueryError> {
@@ -78,38 +81,33 @@ impl Search<'_> {
     }
 
     /// Straight from columns; groups with rows of several values row by row.
-    async fn columnwise(&mut self, source: &Source, reduction: &Arc<Reduction>) -> Result<Groups, QueryError> {
+    async fn columnwise(
+        &mut self,
+        source: &Source,
+        reduction: &Arc<Reduction>,
+        plan: Option<Plan>,
+    ) -> Result<Gathered, QueryError> {
         let fields =
             reduction.by.iter().chain(reduction.aggregates.iter().filter_map(|measure| measure.field.as_ref()));
         let projection = Arc::new(Projection::new(fields.cloned().collect()));
-        let all = Arc::new(Mutex::new(Groups::new(Arc::clone(reduction), self.budget.clone())));
-        {
-            let (budget, shared) = (self.budget.clone(), Arc::clone(&all));
-            let mut done = std::pin::pin!(source.each(|index, task| {
-                let mut matches = matches_of_group(task, source);
-                let (projection, partition) = (Arc::clone(&projection), Arc::clone(&task.partition));
-                let (budget, all, reduction) = (budget.clone(), Arc::clone(&shared), Arc::clone(reduction));
-                move |view: &View| {
-                    let rows = matches(view)?;
-                    let mut part = Groups::new(Arc::clone(&reduction), budget.clone());
-                    if !columns::feed(&mut part, view, &rows)? {
-                        let keys = keys_of(view, &rows)?;
-                        for record in projection.records(view, &partition.key, &keys, index as u32, &budget)? {
-                            part.add_row(&record, record.at)?;
-                        }
+        let budget = self.budget.clone();
+        let make = |index: usize, task: &Arc<Task>| {
+            let mut matches = matches_of_group(task, source);
+            let (projection, partition) = (Arc::clone(&projection), Arc::clone(&task.partition));
+            let (budget, reduction) = (budget.clone(), Arc::clone(reduction));
+            move |view: &View| {
+                let rows = matches(view)?;
+                let mut part = Groups::new(Arc::clone(&reduction), budget.clone());
+                if !columns::feed(&mut part, view, &rows)? {
+                    let keys = keys_of(view, &rows)?;
+                    for record in projection.records(view, &partition.key, &keys, index as u32, &budget)? {
+                        part.add_row(&record, record.at)?;
                     }
-                    part.settle()?;
-                    all.lock().expect("nothing panics while it holds this lock").merge(part)?;
-                    Ok(rows.count())
                 }
-            }));
-            while let Some(count) = done.next().await {
-                source.counters.matched.fetch_add(count?, std::sync::atomic::Ordering::Relaxed);
-                self.report(source).await?;
+                Ok((part, rows.count()))
             }
-        }
-        let all = Arc::into_inner(all).expect("all work on the groups is done");
-        Ok(all.into_inner().expect("nothing panics while it holds this lock"))
+        };
+        self.gather(source, reduction, plan, make).await
     }
 
     /// Each group of rows by itself, then all together: for stages that look at one row at a time.
@@ -119,46 +117,37 @@ impl Search<'_> {
         events: &[Stage],
         stages: &[Stage],
         reduction: &Arc<Reduction>,
-    ) -> Result<Groups, QueryError> {
+        plan: Option<Plan>,
+    ) -> Result<Gathered, QueryError> {
         let projection = Arc::new(Projection::new(fields_read(stages)));
-        let all = Arc::new(Mutex::new(Groups::new(Arc::clone(reduction), self.budget.clone())));
+        let budget = self.budget.clone();
         let mut chains = Vec::with_capacity(source.tasks.len());
         for _ in &source.tasks {
             chains.push(Mutex::new(Some(chain_of(events, &self.stage_context)?)));
         }
-        {
-            let (budget, shared) = (self.budget.clone(), Arc::clone(&all));
-            let mut done = std::pin::pin!(source.each(|index, task| {
-                let mut matches = matches_of_group(task, source);
-                let (projection, partition) = (Arc::clone(&projection), Arc::clone(&task.partition));
-                let (budget, all, reduction) = (budget.clone(), Arc::clone(&shared), Arc::clone(reduction));
-                let chain = chains[index].lock().expect("nothing panics while it holds this lock").take();
-                let mut chain = chain.expect("each group is worked on once");
-                move |view: &View| {
-                    let rows = matches(view)?;
-                    let keys = keys_of(view, &rows)?;
-                    let mut part = Groups::new(Arc::clone(&reduction), budget.clone());
-                    for keys in keys.chunks(RECORDS_AT_A_TIME) {
-                        let records = projection.records(view, &partition.key, keys, index as u32, &budget)?;
-                        for record in records {
-                            chain.push(record, &mut |record| {
-                                part.add_row(&record, record.at)?;
-                                Ok(Flow::More)
-                            })?;
-                        }
+        let make = |index: usize, task: &Arc<Task>| {
+            let mut matches = matches_of_group(task, source);
+            let (projection, partition) = (Arc::clone(&projection), Arc::clone(&task.partition));
+            let (budget, reduction) = (budget.clone(), Arc::clone(reduction));
+            let chain = chains[index].lock().expect("nothing panics while it holds this lock").take();
+            let mut chain = chain.expect("each group is worked on once");
+            move |view: &View| {
+                let rows = matches(view)?;
+                let keys = keys_of(view, &rows)?;
+                let mut part = Groups::new(Arc::clone(&reduction), budget.clone());
+                for keys in keys.chunks(RECORDS_AT_A_TIME) {
+                    let records = projection.records(view, &partition.key, keys, index as u32, &budget)?;
+                    for record in records {
+                        chain.push(record, &mut |record| {
+                            part.add_row(&record, record.at)?;
+                            Ok(Flow::More)
+                        })?;
                     }
-                    part.settle()?;
-                    all.lock().expect("nothing panics while it holds this lock").merge(part)?;
-                    Ok(rows.count())
                 }
-            }));
-            while let Some(count) = done.next().await {
-                source.counters.matched.fetch_add(count?, std::sync::atomic::Ordering::Relaxed);
-                self.report(source).await?;
+                Ok((part, rows.count()))
             }
-        }
-        let all = Arc::into_inner(all).expect("all work on the groups is done");
-        Ok(all.into_inner().expect("nothing panics while it holds this lock"))
+        };
+        self.gather(source, reduction, plan, make).await
     }
 
     /// All rows one after the other, newest first: for stages that depend on the order.
@@ -231,12 +220,13 @@ impl Search<'_> {
             let Step::Reduce(reduction) = stage.start(&context)? else {
                 panic!("only stages that make a table are asked to");
             };
-            let mut groups = Groups::new(Arc::from(reduction), self.budget.clone());
+            let reduction: Arc<Reduction> = Arc::from(reduction);
+            let mut groups = Groups::new(Arc::clone(&reduction), self.budget.clone());
             for (number, row) in rows.rows.iter().enumerate() {
                 let record = record_of(&rows.columns, row.clone(), number as u64);
                 groups.add_row(&record, record.at)?;
             }
-            groups.finish()
+            Arc::new(Merged::of(groups)).finish(&reduction, &self.budget)
         };
         let mut reduced = once(false)?;
         if reduced.overflow {

@@ -19,5 +19,6 @@ mod http_server;
 mod oracle;
 mod query_oracle;
 mod query_reads;
+mod query_results;
 mod server;
 mod tidy;

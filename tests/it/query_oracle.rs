@@ -34,7 +34,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Sends events one after the other; gives each the id that it got.
-async fn ingest(engine: &Engine, events: &mut [Event]) {
+pub(crate) async fn ingest(engine: &Engine, events: &mut [Event]) {
     for event in events {
         let index = IndexTemplate::parse(&event.index).unwrap();
         let target = Target { env: event.env.clone(), index, source: None };

@@ -465,7 +465,7 @@ impl TextCounts {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
-        self.texts.iter().zip(self.counts.iter().copied())
+        self.texts.iter().map(|(_, text)| text).zip(self.counts.iter().copied())
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Buckets of time.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -11,6 +13,8 @@ pub(crate) struct Buckets {
     width_ns: i64,
     /// `None`: UTC.
     zone: Option<TimeZone>,
+    /// Says all that the buckets depend on.
+    name: Arc<str>,
 }
 
 /// Buckets of one answer at most.
@@ -20,13 +24,19 @@ const SECOND_NS: i64 = 1_000_000_000;
 const HOUR_NS: i64 = 3_600 * SECOND_NS;
 
 impl Buckets {
-    pub(crate) fn new(width_ns: i64, zone: Option<&str>) -> Result<Self, String> {
-        let zone = match zone {
+    pub(crate) fn new(width_ns: i64, named: Option<&str>) -> Result<Self, String> {
+        let zone = match named {
             None => None,
             Some("UTC") => None,
             Some(name) => Some(TimeZone::get(name).map_err(|_| format!("there is no time zone `{name}`"))?),
         };
-        Ok(Self { width_ns: width_ns.max(1), zone })
+        let name = format!("{width_ns} {}", if zone.is_some() { named.unwrap_or("UTC") } else { "UTC" });
+        Ok(Self { width_ns: width_ns.max(1), zone, name: name.into() })
+    }
+
+    /// Says which buckets these are.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The bucket that holds a time: its start, and its end, which is the start of another one.

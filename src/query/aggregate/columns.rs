@@ -42,11 +42,19 @@ pub(crate) fn feed(groups: &mut Groups, view: &View, rows: &Bitmap) -> Result<bo
     if rows.is_empty() {
         return Ok(true);
     }
+    if reduction.stored() == 0 && reduction.is_by_one() {
+        count_values(groups, parts.by.flatten(), rows)?;
+        return Ok(true);
+    }
+    if reduction.stored() == 0 && reduction.by.is_empty() && view.sorted() {
+        count_in_time(groups, &reduction, view, parts.times, rows)?;
+        return Ok(true);
+    }
     let members = members_of(groups, &reduction, &parts, rows)?;
     for (group, count) in members.counts() {
         groups.add_events(group, count);
     }
-    for (place, measure) in reduction.aggregates.iter().enumerate() {
+    for (place, measure) in reduction.aggregates.iter().enumerate().take(reduction.stored()) {
         let fed = Fed { measure, place, parts: &parts, rows, members: &members };
         match &parts.fields[place] {
             None => fed.events(groups),
@@ -55,6 +63,97 @@ pub(crate) fn feed(groups: &mut Groups, view: &View, rows: &Bitmap) -> Result<bo
         }
     }
     Ok(true)
+}
+
+/// Counts rows by the value of a column that has one in a row at most.
+fn count_values(groups: &mut Groups, column: Option<&Arc<Column>>, rows: &Bitmap) -> Result<(), QueryError> {
+    let Some(column) = column else {
+        let group = groups.group(0, &[None])?;
+        groups.add_events(group, rows.count());
+        return Ok(());
+    };
+    let all = rows.count() == u64::from(rows.len());
+    let mut with_value = 0;
+    match &column.codes {
+        Some(codes) => {
+            let counts = histogram(column, codes, if all { None } else { Some(rows) });
+            let mut text = Vec::new();
+            for (code, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                let text = column.values.text_bytes(code, &mut text);
+                let group = groups.group(0, &[Some(text)])?;
+                groups.add_events(group, u64::from(count));
+                with_value += u64::from(count);
+            }
+        }
+        None => {
+            for value in 0..column.len() {
+                if all || rows.contains(column.row_of(value)) {
+                    groups.add_loosely(1, |key| column.values.write_text(value, key));
+                    with_value += 1;
+                }
+            }
+        }
+    }
+    if with_value < rows.count() {
+        let count = rows.count() - with_value;
+        match column.codes {
+            Some(_) => {
+                let group = groups.group(0, &[None])?;
+                groups.add_events(group, count);
+            }
+            None => groups.add_loosely_without(count),
+        }
+    }
+    Ok(())
+}
+
+/// How often each code comes in these rows, or in all.
+fn histogram(column: &Column, codes: &[u32], rows: Option<&Bitmap>) -> Vec<u32> {
+    let mut counts = vec![0u32; column.values.len()];
+    let Some(rows) = rows else {
+        codes.iter().for_each(|&code| counts[code as usize] += 1);
+        return counts;
+    };
+    match &column.rows {
+        None => rows.iter().for_each(|row| counts[codes[row as usize] as usize] += 1),
+        Some(own) => {
+            for (&row, &code) in own.iter().zip(codes) {
+                counts[code as usize] += u32::from(rows.contains(row));
+            }
+        }
+    }
+    counts
+}
+
+/// Counts rows that ascend by time, all together or by bucket: a look at where buckets begin.
+fn count_in_time(
+    groups: &mut Groups,
+    reduction: &Reduction,
+    view: &View,
+    times: Option<&[i64]>,
+    rows: &Bitmap,
+) -> Result<(), Stop> {
+    let Kind::Timechart(buckets) = &reduction.kind else {
+        let group = groups.group(0, &[])?;
+        groups.add_events(group, rows.count());
+        return Ok(());
+    };
+    let times = times.expect("a chart loads the times");
+    assert_eq!(times.len(), view.rows() as usize, "each row has a time");
+    let mut next = rows.first_from(0);
+    if let (Some(first), Some(last)) = (next, rows.iter_back().next()) {
+        groups.see(times[first as usize], times[last as usize]);
+    }
+    while let Some(row) = next {
+        let (start, end) = buckets.bounds(times[row as usize]);
+        let inside = times[row as usize..].partition_point(|&time| time < end) as u32;
+        // The last bucket of all time ends with its last nanosecond.
+        let behind = row + inside.max(1);
+        let group = groups.group(start, &[])?;
+        groups.add_events(group, rows.count_in(row..behind));
+        next = rows.first_from(behind);
+    }
+    Ok(())
 }
 
 /// What is read of a group.
@@ -142,6 +241,9 @@ fn members_of(
         return Ok(Members::One(groups.group(0, &[])?, rows.count()));
     }
     let codes = parts.by.map(|column| Codes::new(column, rows));
+    if let Some(codes) = codes.as_ref().filter(|_| !chart) {
+        return members_by_code(groups, codes, rows);
+    }
     let mut known: FastMap<(i64, u32), (u32, u64)> = HashMap::default();
     let mut of_row = vec![NO_GROUP; rows.len() as usize];
     // Runs of rows in one group are the rule: the last one is tried first.
@@ -173,6 +275,24 @@ fn members_of(
     // The order in which groups are counted does not matter, but it is kept the same.
     let mut counts: Vec<(u32, u64)> = Vec::with_capacity(known.len());
     known.drain().for_each(|(_, entry)| counts.push(entry));
+    counts.sort_unstable();
+    Ok(Members::Each { groups: of_row, counts })
+}
+
+fn members_by_code(groups: &mut Groups, codes: &Codes<'_>, rows: &Bitmap) -> Result<Members, QueryError> {
+    // One more, for rows without a value.
+    let mut group_of = vec![(NO_GROUP, 0u64); codes.len() + 1];
+    let mut of_row = vec![NO_GROUP; rows.len() as usize];
+    for row in rows.iter() {
+        let code = codes.of_row[row as usize];
+        let (group, count) = &mut group_of[(code as usize).min(codes.len())];
+        if *group == NO_GROUP {
+            *group = groups.group(0, &[codes.text(code).as_deref()])?;
+        }
+        *count += 1;
+        of_row[row as usize] = *group;
+    }
+    let mut counts: Vec<(u32, u64)> = group_of.into_iter().filter(|(group, _)| *group != NO_GROUP).collect();
     counts.sort_unstable();
     Ok(Members::Each { groups: of_row, counts })
 }
@@ -213,6 +333,14 @@ impl<'a> Codes<'a> {
             }
         }
         Self { column, of_row, texts: Some(texts) }
+    }
+
+    /// How many codes there are.
+    fn len(&self) -> usize {
+        match (&self.texts, self.column) {
+            (Some(texts), _) => texts.len(),
+            (None, column) => column.map_or(0, |column| column.values.len()),
+        }
     }
 
     fn text(&self, code: u32) -> Option<Vec<u8>> {

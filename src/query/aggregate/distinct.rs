@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::texts::TextSet;
+use super::texts::{TextSet, hash_of};
 
 /// Distinct texts of one group that are counted exactly; beyond it the count is an estimate.
 pub(crate) const DISTINCT_EXACT_MAX: usize = 1_000_000;
@@ -24,12 +24,16 @@ impl Default for Distinct {
 
 impl Distinct {
     pub(crate) fn insert(&mut self, text: &[u8]) {
+        self.insert_hashed(hash_of(text), text);
+    }
+
+    fn insert_hashed(&mut self, hash: u32, text: &[u8]) {
         match self {
             Self::Exact(set) => {
-                set.intern(text);
+                set.intern_hashed(hash, text);
                 if set.len() > DISTINCT_EXACT_MAX {
                     let mut sketch = Sketch::default();
-                    set.iter().for_each(|text| sketch.insert(text));
+                    set.iter().for_each(|(_, text)| sketch.insert(text));
                     *self = Self::Estimate(sketch);
                 }
             }
@@ -44,13 +48,13 @@ impl Distinct {
             std::mem::swap(self, &mut other);
         }
         match other {
-            Self::Exact(set) => set.iter().for_each(|text| self.insert(text)),
+            Self::Exact(set) => set.iter().for_each(|(hash, text)| self.insert_hashed(hash, text)),
             Self::Estimate(others) => {
                 match self {
                     Self::Estimate(own) => own.merge(&others),
                     Self::Exact(set) => {
                         let mut sketch = others;
-                        set.iter().for_each(|text| sketch.insert(text));
+                        set.iter().for_each(|(_, text)| sketch.insert(text));
                         *self = Self::Estimate(sketch);
                     }
                 };

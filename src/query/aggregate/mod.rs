@@ -6,6 +6,7 @@ pub(crate) mod accumulator;
 pub(crate) mod buckets;
 pub(crate) mod columns;
 pub(crate) mod distinct;
+pub(crate) mod merged;
 pub(crate) mod numbers;
 pub(crate) mod reduce;
 pub(crate) mod texts;

@@ -1,21 +1,15 @@
 //! Reducing stages: rows in, groups with accumulators, a table out.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use super::accumulator::{Accumulator, At, Place, Remarks, Sortable, place_of};
+use super::accumulator::{Accumulator, At, Place, place_of};
 use super::buckets::Buckets;
-use super::texts::TextSet;
-use crate::query::decimal::Decimal;
-use crate::query::decimal::Rounding;
-use crate::query::error::{BadQuery, QueryError};
+use super::texts::{TextSet, hash_of};
+use crate::query::error::QueryError;
 use crate::query::language::{Aggregate, FieldName, Function, Program, Row};
 use crate::query::memory::Budget;
 use crate::query::record::items;
-use crate::query::stages::timechart::SERIES_MAX;
-use crate::query::value::{Value, sort_order};
+use crate::query::value::Value;
 
 /// What a reducing stage computes.
 #[derive(Clone, Debug)]
@@ -86,20 +80,28 @@ impl Measure {
 pub(crate) struct Groups {
     pub(crate) reduction: Arc<Reduction>,
     keys: TextSet,
-    accumulators: Vec<Vec<Accumulator>>,
+    /// What [`Reduction::stored`] says.
+    each: usize,
+    /// Those of one group side by side: `each` of them.
+    accumulators: Vec<Accumulator>,
     /// Events in each group.
     events: Vec<u64>,
     /// Events that came in.
     arrived: u64,
     /// Whether some event is in several groups.
     several: bool,
-    /// Values of groups that are no texts, by group and place in `by`.
+    /// Values of groups that are no texts, by group and place in `by`, ascending.
     typed: Vec<(u32, u32, Value)>,
     /// Earliest and latest time seen, for `timechart`.
     seen: Option<(i64, i64)>,
+    /// Rows that matched, of a part that stays.
+    matched: u64,
+    /// What the accumulators hold beside themselves, as far as merges have noted it.
+    held_bytes: usize,
     /// Memory taken from the budget.
     taken: usize,
-    budget: Budget,
+    /// `None`: whoever keeps it accounts for it.
+    budget: Option<Budget>,
     last_bounds: (i64, i64),
 }
 
@@ -113,12 +115,13 @@ pub(crate) struct Rows {
     pub(crate) overflow: bool,
 }
 
-/// Bytes of one group beside its key, about.
-const GROUP_BYTES: usize = 96;
+/// Bytes of one group beside its key and accumulators, about.
+const GROUP_BYTES: usize = 16;
 
 impl Groups {
     pub(crate) fn new(reduction: Arc<Reduction>, budget: Budget) -> Self {
         Self {
+            each: reduction.stored(),
             reduction,
             keys: TextSet::default(),
             accumulators: Vec::new(),
@@ -127,8 +130,10 @@ impl Groups {
             several: false,
             typed: Vec::new(),
             seen: None,
+            matched: 0,
+            held_bytes: 0,
             taken: 0,
-            budget,
+            budget: Some(budget),
             last_bounds: (0, 0),
         }
     }
@@ -160,7 +165,8 @@ impl Groups {
         for combination in combinations {
             let group = self.group_of_values(bucket, &combination)?;
             self.events[group as usize] += 1;
-            for (measure, accumulator) in reduction.aggregates.iter().zip(&mut self.accumulators[group as usize]) {
+            // Where all aggregates count events, there are no accumulators.
+            for (measure, accumulator) in reduction.aggregates.iter().zip(self.accumulators(group)) {
                 measure.add(accumulator, row, at);
             }
         }
@@ -187,33 +193,55 @@ impl Groups {
 
     /// The number of a group by its texts; `None` among them is the group without a value.
     pub(crate) fn group(&mut self, bucket: i64, by: &[Option<&[u8]>]) -> Result<u32, QueryError> {
-        let mut key = bucket.to_be_bytes().to_vec();
-        for text in by {
-            match text {
-                None => key.push(0),
-                Some(text) => {
-                    key.push(1);
-                    key.extend_from_slice(&(text.len() as u32).to_be_bytes());
-                    key.extend_from_slice(text);
-                }
-            }
-        }
-        self.group_of_key(&key)
+        let mut key = Vec::with_capacity(64);
+        write_key(&self.reduction, bucket, by, &mut key);
+        self.group_of_key(hash_of(&key), &key)
     }
 
     /// The number of a group by the bytes that name it in every part of this reduction.
-    fn group_of_key(&mut self, key: &[u8]) -> Result<u32, QueryError> {
-        let group = self.keys.intern(key);
-        if group as usize == self.accumulators.len() {
-            let bytes = key.len() + GROUP_BYTES + self.reduction.aggregates.len() * size_of::<Accumulator>();
-            self.budget.take(bytes, "groups")?;
-            self.taken += bytes;
+    fn group_of_key(&mut self, hash: u32, key: &[u8]) -> Result<u32, QueryError> {
+        let group = self.keys.intern_hashed(hash, key);
+        if group as usize == self.events.len() {
+            self.take(key.len() + self.group_bytes())?;
             let keep = self.reduction.keep;
             let new = self.reduction.aggregates.iter().map(|measure| Accumulator::new(&measure.function, keep));
-            self.accumulators.push(new.collect());
+            self.accumulators.extend(new.take(self.each));
             self.events.push(0);
         }
         Ok(group)
+    }
+
+    /// Adds events of a group that has a text for its only `by`. The same group may come again, and is
+    /// one only after a merge: for columns of which most texts differ.
+    ///
+    /// # Panics
+    /// If the reduction has more than counts of events, or is no reduction by one field alone.
+    pub(crate) fn add_loosely(&mut self, events: u64, write: impl FnOnce(&mut Vec<u8>)) {
+        assert!(self.each == 0 && self.reduction.is_by_one(), "groups of texts alone");
+        self.keys.append_with(|key| {
+            key.push(HAS_VALUE);
+            write(key);
+        });
+        self.events.push(events);
+    }
+
+    /// As [`Groups::add_loosely`], of events without a value.
+    pub(crate) fn add_loosely_without(&mut self, events: u64) {
+        assert!(self.each == 0 && self.reduction.is_by_one(), "groups of texts alone");
+        self.keys.append_with(|key| key.push(NO_VALUE));
+        self.events.push(events);
+    }
+
+    /// Bytes of one group beside its key, about.
+    fn group_bytes(&self) -> usize {
+        GROUP_BYTES + self.each * size_of::<Accumulator>()
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), QueryError> {
+        let budget = self.budget.as_ref().expect("what is kept for later does not grow");
+        budget.take(bytes, "groups")?;
+        self.taken += bytes;
+        Ok(())
     }
 
     /// Notes `count` events as having come in.
@@ -232,13 +260,21 @@ impl Groups {
     }
 
     pub(crate) fn accumulators(&mut self, group: u32) -> &mut [Accumulator] {
-        &mut self.accumulators[group as usize]
+        &mut self.accumulators[group as usize * self.each..][..self.each]
+    }
+
+    /// The accumulator of a group for the aggregate at a place.
+    pub(super) fn finished<T>(&mut self, group: u32, place: usize, then: impl FnOnce(&mut Accumulator) -> T) -> T {
+        match self.each {
+            0 => then(&mut Accumulator::Count(self.events[group as usize])),
+            _ => then(&mut self.accumulators(group)[place]),
+        }
     }
 
     fn group_of_values(&mut self, bucket: i64, by: &[Option<Value>]) -> Result<u32, QueryError> {
         let texts: Vec<Option<String>> = by.iter().map(|value| value.as_ref().and_then(Value::to_text)).collect();
         let slices: Vec<Option<&[u8]>> = texts.iter().map(|text| text.as_ref().map(String::as_bytes)).collect();
-        let before = self.accumulators.len();
+        let before = self.events.len();
         let group = self.group(bucket, &slices)?;
         if group as usize == before {
             for (place, value) in by.iter().enumerate() {
@@ -252,227 +288,185 @@ impl Groups {
         Ok(group)
     }
 
-    /// Takes in another part.
-    pub(crate) fn merge(&mut self, mut other: Self) -> Result<(), QueryError> {
+    /// Takes in what another part has apart from its groups.
+    pub(super) fn merge_head(&mut self, other: &Self) {
         if let Some((first, last)) = other.seen {
             self.see(first, last);
         }
         self.arrived += other.arrived;
         self.several |= other.several;
-        for (number, accumulators) in std::mem::take(&mut other.accumulators).into_iter().enumerate() {
-            let before = self.accumulators.len();
-            let group = self.group_of_key(other.keys.get(number as u32))?;
-            if group as usize == before && !other.typed.is_empty() {
-                let typed = other.typed.iter().filter(|(owner, ..)| *owner == number as u32);
-                self.typed.extend(typed.map(|(_, place, value)| (group, *place, value.clone())));
+    }
+
+    /// Takes in some groups of another part, which are gone from there afterwards.
+    pub(super) fn merge_groups(
+        &mut self,
+        other: &mut Self,
+        numbers: impl Iterator<Item = u32>,
+    ) -> Result<(), QueryError> {
+        let each = self.each;
+        for number in numbers {
+            let before = self.events.len();
+            let group = self.group_of_key(other.keys.hash(number), other.keys.get(number))?;
+            if group as usize == before {
+                let typed = other.typed_of(number).iter().map(|(_, place, value)| (group, *place, value.clone()));
+                self.typed.extend(typed);
             }
-            self.events[group as usize] += other.events[number];
-            for (own, other) in self.accumulators[group as usize].iter_mut().zip(accumulators) {
-                own.merge(other);
+            self.events[group as usize] += other.events[number as usize];
+            for place in 0..each {
+                let own = &mut self.accumulators[group as usize * each + place];
+                let part =
+                    std::mem::replace(&mut other.accumulators[number as usize * each + place], Accumulator::Count(0));
+                if group as usize == before {
+                    *own = part;
+                    self.held_bytes += own.memory_bytes();
+                } else {
+                    let held = own.memory_bytes();
+                    own.merge(part);
+                    // What is merged never holds less than before, but for a set that becomes a sketch.
+                    self.held_bytes = (self.held_bytes + own.memory_bytes()).saturating_sub(held);
+                }
             }
         }
-        self.settle()
+        self.account(self.held_bytes)
     }
 
     /// Brings the budget up to what the accumulators hold.
     pub(crate) fn settle(&mut self) -> Result<(), QueryError> {
-        let own = self.reduction.aggregates.len() * size_of::<Accumulator>() + GROUP_BYTES;
-        // Without aggregates, as in `top`, there may be a million groups and nothing in them to look at.
-        let held: usize = match self.reduction.aggregates.is_empty() {
-            true => 0,
-            false => self.accumulators.iter().flatten().map(Accumulator::memory_bytes).sum(),
-        };
-        let total = held + self.keys.memory_bytes() + self.accumulators.len() * own;
-        if total > self.taken {
-            self.budget.take(total - self.taken, "groups")?;
-        } else {
-            self.budget.give_back(self.taken - total);
+        self.held_bytes = self.accumulators.iter().map(Accumulator::memory_bytes).sum();
+        self.account(self.held_bytes)
+    }
+
+    fn account(&mut self, held: usize) -> Result<(), QueryError> {
+        let total = held + self.keys.memory_bytes() + self.events.len() * self.group_bytes();
+        match (&self.budget, total > self.taken) {
+            (None, _) => return Ok(()),
+            (Some(budget), true) => budget.take(total - self.taken, "groups")?,
+            (Some(budget), false) => budget.give_back(self.taken - total),
         }
         self.taken = total;
         Ok(())
     }
 
-    /// The table.
-    pub(crate) fn finish(mut self) -> Result<Rows, QueryError> {
-        let reduction = Arc::clone(&self.reduction);
-        if matches!(reduction.kind, Kind::Stats) && reduction.by.is_empty() {
-            self.group(0, &[])?;
+    /// Gives what it holds back to the budget: it stays for later queries, which want to know how many
+    /// rows had `matched`.
+    pub(crate) fn detach(&mut self, matched: u64) {
+        self.matched = matched;
+        if let Some(budget) = self.budget.take() {
+            budget.give_back(std::mem::take(&mut self.taken));
         }
-        let mut remarks = Remarks::default();
-        let mut rows = match &reduction.kind {
-            Kind::Stats => self.stats(&mut remarks),
-            Kind::Timechart(buckets) => self.timechart(buckets, &mut remarks)?,
-            Kind::Top { count, rare } => self.top(*count, *rare),
+        self.keys.shrink();
+        self.accumulators.shrink_to_fit();
+        self.events.shrink_to_fit();
+    }
+
+    /// A copy that may grow, for a query of its own.
+    pub(crate) fn attached(&self, reduction: &Arc<Reduction>, budget: &Budget) -> Result<Self, QueryError> {
+        let mut copy = Self {
+            reduction: Arc::clone(reduction),
+            keys: self.keys.clone(),
+            accumulators: self.accumulators.clone(),
+            events: self.events.clone(),
+            typed: self.typed.clone(),
+            budget: Some(budget.clone()),
+            taken: 0,
+            ..*self
         };
-        rows.overflow = remarks.overflow;
-        rows.warnings.extend(warnings_of(remarks));
-        self.budget.give_back(self.taken);
-        self.taken = 0;
-        Ok(rows)
+        copy.account(copy.held_bytes)?;
+        Ok(copy)
+    }
+
+    /// Bytes that it holds, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.held_bytes
+            + self.keys.memory_bytes()
+            + self.accumulators.capacity() * size_of::<Accumulator>()
+            + self.events.capacity() * 8
+            + self.typed.len() * TYPED_BYTES
+            + size_of::<Self>()
+    }
+
+    /// How many rows had matched, of a part that stays.
+    pub(crate) fn matched(&self) -> u64 {
+        self.matched
+    }
+
+    /// How many groups there are.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    fn typed_of(&self, group: u32) -> &[(u32, u32, Value)] {
+        let start = self.typed.partition_point(|(owner, ..)| *owner < group);
+        let count = self.typed[start..].iter().take_while(|(owner, ..)| *owner == group).count();
+        &self.typed[start..start + count]
     }
 
     /// The values that make a group.
-    fn values_of(&self, group: u32) -> (i64, Vec<Value>) {
-        let (bucket, by) = split_key(self.keys.get(group));
+    pub(super) fn values_of(&self, group: u32) -> (i64, Vec<Value>) {
+        let (bucket, by) = split_key(&self.reduction, self.keys.get(group));
         let texts = by.into_iter().map(|text| text.map_or(Value::Null, super::accumulator::value_of));
         let mut values: Vec<Value> = texts.collect();
-        for (_, place, value) in self.typed.iter().filter(|(owner, ..)| *owner == group) {
+        for (_, place, value) in self.typed_of(group) {
             values[*place as usize] = value.clone();
         }
         (bucket, values)
     }
 
-    fn finished(&mut self, group: u32, seconds: Option<Decimal>, remarks: &mut Remarks) -> Vec<Value> {
-        let reduction = Arc::clone(&self.reduction);
-        let measures = reduction.aggregates.iter().zip(&mut self.accumulators[group as usize]);
-        measures.map(|(measure, accumulator)| accumulator.finish(&measure.function, seconds, remarks)).collect()
+    pub(super) fn keys(&self) -> &TextSet {
+        &self.keys
     }
 
-    fn stats(&mut self, remarks: &mut Remarks) -> Rows {
-        let reduction = Arc::clone(&self.reduction);
-        let seconds = reduction
-            .range
-            .0
-            .and_then(|start| seconds_of(reduction.range.1.unwrap_or(reduction.now).saturating_sub(start)));
-        let by = reduction.by.len();
-        let mut rows: Vec<Vec<Value>> = (0..self.accumulators.len() as u32)
-            .map(|group| {
-                let mut row = self.values_of(group).1;
-                row.extend(self.finished(group, seconds, remarks));
-                row
-            })
-            .collect();
-        rows.sort_by(|a, b| {
-            let first = descending(&a[by], &b[by]);
-            first.then_with(|| order_of_rows(&a[..by], &b[..by]))
-        });
-        let names = reduction.aggregates.iter().map(|measure| FieldName::new(measure.name.clone()));
-        Rows { columns: reduction.by.iter().cloned().chain(names).collect(), rows, ..Rows::default() }
+    pub(super) fn events(&self) -> &[u64] {
+        &self.events
     }
 
-    fn top(&self, count: u32, rare: bool) -> Rows {
-        let mut ranked: Vec<(u64, u32)> = self.events.iter().copied().zip(0..).collect();
-        let by_count = |a: &u64, b: &u64| if rare { a.cmp(b) } else { b.cmp(a) };
-        let wanted = count as usize;
-        if wanted < ranked.len() {
-            // Counts alone leave few: of most values nothing but the count is ever looked at.
-            let (_, &mut (last, _), _) = ranked.select_nth_unstable_by(wanted, |a, b| by_count(&a.0, &b.0));
-            ranked.retain(|(events, _)| by_count(events, &last).is_le());
-        }
-        let mut rows: Vec<(u64, Value)> =
-            ranked.into_iter().map(|(events, group)| (events, self.values_of(group).1.remove(0))).collect();
-        rows.sort_by(|a, b| by_count(&a.0, &b.0).then_with(|| order_of_values(&a.1, &b.1)));
-        rows.truncate(wanted);
-        let (hundred, total) = (Decimal::from(100u64), Decimal::from(self.arrived));
-        let rows = rows.into_iter().map(|(events, value)| {
-            let events = Decimal::from(events);
-            let percent = events.checked_mul(hundred).and_then(|scaled| scaled.checked_div(total));
-            let percent = percent.map(|percent| percent.rounded(4, Rounding::Nearest));
-            vec![value, Value::Number(events), percent.map_or(Value::Null, Value::Number)]
-        });
-        let columns = vec![self.reduction.by[0].clone(), FieldName::new("count"), FieldName::new("percent")];
-        Rows { columns, rows: rows.collect(), ..Rows::default() }
+    pub(super) fn several(&self) -> bool {
+        self.several
     }
 
-    fn timechart(&mut self, buckets: &Buckets, remarks: &mut Remarks) -> Result<Rows, QueryError> {
-        let reduction = Arc::clone(&self.reduction);
-        let (start, end) = reduction.range;
-        let first = start.or(self.seen.map(|(first, _)| first));
-        let last = end.map(|end| end.saturating_sub(1)).or(self.seen.map(|(_, last)| last));
-        let starts = match (first, last) {
-            (Some(first), Some(last)) if first <= last => buckets.starts(first, last).ok_or_else(|| {
-                BadQuery::parameter("q", "the range has too many buckets of this span")
-                    .with_hint("give `timechart` a longer span, or ask for a shorter range")
-            })?,
-            _ => Vec::new(),
-        };
-        let (series, warnings) = self.series();
-        let mut columns = vec![FieldName::new("time")];
-        let mut rows: Vec<Vec<Value>> = starts.iter().map(|start| vec![Value::Time(*start)]).collect();
-        let width = |start: i64| {
-            let (first, end) = buckets.bounds(start);
-            seconds_of(end.saturating_sub(first))
-        };
-        for Series { name, groups } in &series {
-            for (place, measure) in reduction.aggregates.iter().enumerate() {
-                columns.push(FieldName::new(match name {
-                    None => measure.name.clone(),
-                    Some(name) if reduction.aggregates.len() == 1 => name.clone(),
-                    Some(name) => format!("{}: {name}", measure.name),
-                }));
-                let mut cells = self.cells_of(groups, place);
-                for (row, start) in rows.iter_mut().zip(&starts) {
-                    let empty = || Accumulator::new(&measure.function, reduction.keep);
-                    let mut cell = cells.remove(start).unwrap_or_else(empty);
-                    row.push(cell.finish(&measure.function, width(*start), remarks));
-                }
-            }
-        }
-        Ok(Rows { columns, rows, warnings, overflow: false })
-    }
-
-    /// One aggregate of some groups, by bucket.
-    fn cells_of(&self, groups: &[u32], place: usize) -> BTreeMap<i64, Accumulator> {
-        let mut cells: BTreeMap<i64, Accumulator> = BTreeMap::new();
-        for &group in groups {
-            let bucket = split_key(self.keys.get(group)).0;
-            let part = self.accumulators[group as usize][place].clone();
-            match cells.entry(bucket) {
-                Entry::Occupied(mut cell) => cell.get_mut().merge(part),
-                Entry::Vacant(cell) => drop(cell.insert(part)),
-            }
-        }
-        cells
-    }
-
-    /// The values that have columns behind `time`, and what must be said of them.
-    fn series(&self) -> (Vec<Series>, Vec<String>) {
-        let all = 0..self.accumulators.len() as u32;
-        if self.reduction.by.is_empty() {
-            return (vec![Series { name: None, groups: all.collect() }], Vec::new());
-        }
-        let mut by_value: BTreeMap<Sortable, (u64, Vec<u32>)> = BTreeMap::new();
-        for group in all {
-            let value = self.values_of(group).1.remove(0);
-            let (events, groups) = by_value.entry(Sortable(value)).or_default();
-            *events += self.events[group as usize];
-            groups.push(group);
-        }
-        // The sort is stable: equal ones stay in the order of their values.
-        let mut ranked: Vec<(Sortable, (u64, Vec<u32>))> = by_value.into_iter().collect();
-        ranked.sort_by_key(|(_, (events, _))| std::cmp::Reverse(*events));
-        let rest = ranked.split_off(ranked.len().min(SERIES_MAX));
-        let name = |value: Value| value.to_text().unwrap_or_else(|| "null".into());
-        let mut series: Vec<Series> =
-            ranked.into_iter().map(|(value, (_, groups))| Series { name: Some(name(value.0)), groups }).collect();
-        let mut warnings = Vec::new();
-        if !rest.is_empty() {
-            let more = rest.len();
-            warnings.push(format!(
-                "the {SERIES_MAX} most frequent values have columns of their own; `other` sums up {more} more"
-            ));
-            if self.several {
-                warnings.push("in `other`, an event counts once for each of its values".to_owned());
-            }
-            series.push(Series {
-                name: Some("other".into()),
-                groups: rest.into_iter().flat_map(|(_, (_, groups))| groups).collect(),
-            });
-        }
-        (series, warnings)
+    pub(super) fn seen(&self) -> Option<(i64, i64)> {
+        self.seen
     }
 }
 
-/// Columns of one value of `timechart … by`.
-struct Series {
-    /// The value; `None` without `by`.
-    name: Option<String>,
-    groups: Vec<u32>,
+/// Bytes of a value that is no text, about.
+const TYPED_BYTES: usize = 64;
+
+impl Rows {
+    /// Bytes that it holds, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let of_value = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::List(values) => values.len() * TYPED_BYTES,
+            _ => 0,
+        };
+        let of_row = |row: &Vec<Value>| row.iter().map(|value| size_of::<Value>() + of_value(value)).sum::<usize>();
+        self.rows.iter().map(of_row).sum()
+    }
+}
+
+impl Reduction {
+    /// Whether there is nothing to name a group but the value of one field.
+    pub(crate) fn is_by_one(&self) -> bool {
+        self.by.len() == 1 && !matches!(self.kind, Kind::Timechart(_))
+    }
+
+    /// Accumulators of each group: none where all aggregates are the number of its events, which is known
+    /// anyway; else one for each aggregate.
+    pub(crate) fn stored(&self) -> usize {
+        let counts = |measure: &Measure| {
+            let plain = measure.field.is_none() && measure.condition.is_none();
+            plain && matches!(measure.function, Function::Count | Function::Rate)
+        };
+        if self.aggregates.iter().all(counts) { 0 } else { self.aggregates.len() }
+    }
 }
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        self.budget.give_back(self.taken);
+        if let Some(budget) = &self.budget {
+            budget.give_back(self.taken);
+        }
     }
 }
 
@@ -486,58 +480,54 @@ fn distinct_values(row: &dyn Row, field: &FieldName) -> Vec<Value> {
     values
 }
 
-fn split_key(key: &[u8]) -> (i64, Vec<Option<&[u8]>>) {
-    let (bucket, mut rest) = key.split_first_chunk().expect("a key begins with its bucket");
-    let mut by = Vec::new();
+/// What names a group: the bucket of a chart, then each value. Of one field alone just its text, so that
+/// a million groups cost little more than their texts.
+fn write_key(reduction: &Reduction, bucket: i64, by: &[Option<&[u8]>], key: &mut Vec<u8>) {
+    if matches!(reduction.kind, Kind::Timechart(_)) {
+        key.extend_from_slice(&bucket.to_be_bytes());
+    }
+    for text in by {
+        let Some(text) = text else {
+            key.push(NO_VALUE);
+            continue;
+        };
+        key.push(HAS_VALUE);
+        if by.len() > 1 {
+            key.extend_from_slice(&(text.len() as u32).to_be_bytes());
+        }
+        key.extend_from_slice(text);
+    }
+}
+
+const NO_VALUE: u8 = 0;
+const HAS_VALUE: u8 = 1;
+
+/// What [`write_key`] wrote: 0 for the bucket where there is none.
+pub(super) fn split_key<'a>(reduction: &Reduction, key: &'a [u8]) -> (i64, Vec<Option<&'a [u8]>>) {
+    let (bucket, mut rest) = match &reduction.kind {
+        Kind::Timechart(_) => {
+            let (bucket, rest) = key.split_first_chunk().expect("a key of a chart begins with its bucket");
+            (i64::from_be_bytes(*bucket), rest)
+        }
+        _ => (0, key),
+    };
+    let mut by = Vec::with_capacity(reduction.by.len());
     while let Some((tag, after)) = rest.split_first() {
-        if *tag == 0 {
+        if *tag == NO_VALUE {
             by.push(None);
             rest = after;
             continue;
+        }
+        if reduction.by.len() == 1 {
+            by.push(Some(after));
+            break;
         }
         let (length, after) = after.split_first_chunk().expect("a text has a length");
         let (text, after) = after.split_at(u32::from_be_bytes(*length) as usize);
         by.push(Some(text));
         rest = after;
     }
-    (i64::from_be_bytes(*bucket), by)
-}
-
-fn seconds_of(nanos: i64) -> Option<Decimal> {
-    (nanos > 0).then(|| Decimal::new(i128::from(nanos), -9))
-}
-
-/// Descending, null last.
-fn descending(a: &Value, b: &Value) -> Ordering {
-    match (a.is_null(), b.is_null()) {
-        (false, false) => sort_order(b, a),
-        (a, b) => a.cmp(&b),
-    }
-}
-
-fn order_of_rows(a: &[Value], b: &[Value]) -> Ordering {
-    a.iter().zip(b).map(|(a, b)| order_of_values(a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-}
-
-/// The order of `sort`, then of the texts as sent: `500` and `500.0` are two groups.
-fn order_of_values(a: &Value, b: &Value) -> Ordering {
-    sort_order(a, b).then_with(|| a.to_text().cmp(&b.to_text()))
-}
-
-fn warnings_of(remarks: Remarks) -> Vec<String> {
-    use super::accumulator::ITEMS_MAX;
-    use super::distinct::DISTINCT_EXACT_MAX;
-    let mut warnings = Vec::new();
-    if remarks.float {
-        warnings.push("a sum needs more than 128 bits: it is a 64-bit floating point number".to_owned());
-    }
-    if remarks.estimate {
-        warnings.push(format!("a distinct count above {DISTINCT_EXACT_MAX} is an estimate (HyperLogLog, ±0.8 %)"));
-    }
-    if remarks.cut {
-        warnings.push(format!("`values` and `list` show the first {ITEMS_MAX} items"));
-    }
-    warnings
+    (bucket, by)
 }
 
 /// A place for rows without one of their own, in the order in which they come.

@@ -99,6 +99,34 @@ impl Bitmap {
         }
     }
 
+    /// How many members are in `range`.
+    pub(crate) fn count_in(&self, range: std::ops::Range<u32>) -> u64 {
+        assert!(range.start <= range.end && range.end <= self.len, "a number beyond the set");
+        if range.is_empty() {
+            return 0;
+        }
+        let (first, last) = ((range.start / 64) as usize, ((range.end - 1) / 64) as usize);
+        let from = u64::MAX << (range.start % 64);
+        let to = u64::MAX >> (63 - (range.end - 1) % 64);
+        let ones = |word: u64| u64::from(word.count_ones());
+        if first == last {
+            return ones(self.words[first] & from & to);
+        }
+        let between: u64 = self.words[first + 1..last].iter().map(|&word| ones(word)).sum();
+        ones(self.words[first] & from) + between + ones(self.words[last] & to)
+    }
+
+    /// The smallest member that is not below `from`.
+    pub(crate) fn first_from(&self, from: u32) -> Option<u32> {
+        let mut index = (from / 64) as usize;
+        let mut word = self.words.get(index)? & (u64::MAX << (from % 64));
+        while word == 0 {
+            index += 1;
+            word = *self.words.get(index)?;
+        }
+        Some(index as u32 * 64 + word.trailing_zeros())
+    }
+
     /// Its members, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.words.iter().enumerate().flat_map(|(index, &word)| {
@@ -158,6 +186,17 @@ mod tests {
             assert_eq!(rest.count() + set.count(), u64::from(len));
             rest.or(&set);
             assert_eq!(rest, Bitmap::all(len));
+        }
+    }
+
+    #[test]
+    fn counts_of_ranges_and_the_next_members_are_those_of_the_list() {
+        let set = Bitmap::from_fn(200, |n| n % 7 == 3 || n > 130);
+        for start in 0..=200 {
+            assert_eq!(set.first_from(start), (start..200).find(|&n| set.contains(n)));
+            for end in start..=200 {
+                assert_eq!(set.count_in(start..end), (start..end).filter(|&n| set.contains(n)).count() as u64);
+            }
         }
     }
 

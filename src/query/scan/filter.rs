@@ -69,6 +69,11 @@ impl Filter {
         self.leaves.len()
     }
 
+    /// Whether every row fits.
+    pub(crate) fn is_always(&self) -> bool {
+        self.root == Node::Const(true)
+    }
+
     /// Whether no row can fit.
     pub(crate) fn is_never(&self) -> bool {
         self.root == Node::Const(false)

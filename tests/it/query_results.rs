@@ -1,0 +1,118 @@
+//! Answers from what earlier queries left behind against answers from reading everything again.
+
+use std::sync::Arc;
+
+use helios::engine::{Engine, Settings, Snapshot};
+use helios::host::UnixNanos;
+use helios::ingest::Replay;
+use helios::query::{
+    Access, Cancel, QueryContext, QueryLimits, QueryShared, Scope, SearchAnswer, SearchRequest, search,
+};
+
+use super::oracle::generate::{self, FIRST_TIME, RANGE, Rng};
+use super::query_oracle::{block_on, host, ingest};
+
+/// What an answer says, without how it was found.
+fn said(answer: SearchAnswer) -> SearchAnswer {
+    SearchAnswer { took_ms: 0, stats: Default::default(), ..answer }
+}
+
+fn context(cache_bytes: u64) -> QueryContext {
+    let limits = QueryLimits { cache_bytes, ..QueryLimits::default() };
+    let shared = Arc::new(QueryShared::new(host(), limits));
+    QueryContext { shared, access: Access::All, cancel: Cancel::default() }
+}
+
+/// Queries that are asked again and again while the data changes.
+fn queries(rng: &mut Rng) -> Vec<(String, Scope)> {
+    let mut queries: Vec<String> = (0..QUERIES).map(|_| generate::query(rng)).collect();
+    for stage in [
+        "top 3 path",
+        "rare service",
+        "stats count by level",
+        "stats count, dc(path), avg(latency_ms) by service",
+        "stats p95(latency_ms), values(level), mode(service)",
+        "timechart span=1h count",
+        "timechart span=2h count by service",
+    ] {
+        queries.push(format!("* | {stage}"));
+        queries.push(format!("{} | {stage}", generate::filter(rng, 2)));
+    }
+    let scoped = queries.into_iter().map(|query| {
+        let mut scope = Scope { env: "default".into(), ..Scope::default() };
+        if rng.one_in(3) {
+            scope.start = Some(FIRST_TIME + rng.below(RANGE as usize) as i64);
+        }
+        if rng.one_in(3) {
+            scope.end = Some(FIRST_TIME + rng.below(RANGE as usize) as i64);
+        }
+        (query, scope)
+    });
+    scoped.collect()
+}
+
+async fn ask(context: &QueryContext, snapshot: &Snapshot, query: &str, scope: &Scope) -> Result<SearchAnswer, String> {
+    let mut asked = SearchRequest::new("default", query, UnixNanos(FIRST_TIME + RANGE));
+    asked.scope = scope.clone();
+    asked.limit = 10_000;
+    search(context, snapshot, &asked).await.map(said).map_err(|error| error.to_string())
+}
+
+/// Data comes, is flushed, compacted and deleted; after each step all queries are asked of a server that
+/// remembers and of one that remembers nothing.
+fn check(seed: u64, cache_bytes: u64) {
+    let root = tempfile::tempdir().unwrap();
+    block_on(async {
+        let mut rng = Rng::new(seed);
+        let queries = queries(&mut rng);
+        let settings = Settings { retention_days: Some(1), ..Settings::default() };
+        let engine = Engine::open(host(), root.path().to_path_buf(), settings, Arc::new(Replay)).await.unwrap();
+        let (remembering, forgetful) = (context(cache_bytes), context(0));
+        let mut used = 0;
+        for step in 0..STEPS {
+            ingest(&engine, &mut generate::events(&mut rng, EVENTS)).await;
+            match step % 4 {
+                0 => drop(engine.flush_now().await),
+                1 => {}
+                2 => {
+                    engine.flush_now().await;
+                    engine.compact_now().await;
+                }
+                _ => drop(engine.flush_now().await),
+            }
+            if step == STEPS - 1 {
+                engine.sweep_now().await;
+            }
+            let snapshot = engine.snapshot(|_| true);
+            for (query, scope) in &queries {
+                let wanted = ask(&forgetful, &snapshot, query, scope).await;
+                for time in ["first", "again"] {
+                    let got = ask(&remembering, &snapshot, query, scope).await;
+                    assert_eq!(got, wanted, "seed {seed} step {step} {time} `{query}` {scope:?}");
+                }
+            }
+            used = used.max(remembering.shared.cache_used_bytes());
+            assert_eq!(forgetful.shared.cache_used_bytes(), 0);
+        }
+        assert!(used > 0 && used <= cache_bytes, "{used}");
+        engine.close().await;
+    });
+}
+
+#[test]
+fn what_is_remembered_changes_no_answer_while_data_comes_and_goes() {
+    (0..SEEDS).for_each(|seed| check(seed, 64 << 20));
+}
+
+#[test]
+fn what_is_forgotten_for_want_of_room_changes_no_answer() {
+    (0..SEEDS).for_each(|seed| check(100 + seed, 100_000));
+}
+
+const SEEDS: u64 = 3;
+/// Queries that are asked in each round, beside the fixed ones.
+const QUERIES: usize = 60;
+/// Rounds of data.
+const STEPS: usize = 7;
+/// Events of a round.
+const EVENTS: usize = 40;

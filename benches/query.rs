@@ -33,7 +33,12 @@ const QUESTIONS: &[(&str, &str, u32, &str)] = &[
     ("scan/regex", "message:/took [0-9]{4,} ms/", 0, "message:*zzzzqqqq*"),
     ("scan/equals", "level:error", 0, "level:zzzz"),
     ("aggregate/count_by", "service:* | stats count by service", 0, "service:zzzz"),
-    ("aggregate/p95_by", "http.status:>=500 | stats p95(latency_ms) by service", 0, "http.status:>=900 | stats p95(latency_ms) by service"),
+    (
+        "aggregate/p95_by",
+        "http.status:>=500 | stats p95(latency_ms) by service",
+        0,
+        "http.status:>=900 | stats p95(latency_ms) by service",
+    ),
     ("aggregate/timechart", "* | timechart span=10m count", 0, "level:zzzz | timechart span=10m count"),
     ("aggregate/top", "http.path:* | top 10 http.path", 0, "http.path:zzzz"),
     ("aggregate/distinct", "* | stats dc(user)", 0, "user:zzzz"),

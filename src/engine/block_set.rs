@@ -90,3 +90,73 @@ impl Deref for BlockSet {
 
 /// Blocks that are passed over together: a window that a day-long block overlaps costs at most all runs.
 const RUN_BLOCKS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::manifest::{BlockEntry, BlockId, Digest, Watermarks};
+    use crate::engine::recent::OpenBlocks;
+    use crate::engine::snapshot::BlockHome;
+    use crate::host::real::RealDisk;
+
+    fn set(times: impl Iterator<Item = (i64, i64)>) -> BlockSet {
+        let disk = Arc::new(RealDisk::new().unwrap());
+        let home = Arc::new(BlockHome::new(disk, std::path::PathBuf::new(), Arc::new(OpenBlocks::new())));
+        let entry = |(min_time, max_time)| BlockEntry {
+            id: BlockId(0),
+            sha256: Digest([0; 32]),
+            bytes: 1,
+            rows: 1,
+            min_time,
+            max_time,
+            raw_bytes: 1,
+            groups: Box::default(),
+            upto: Watermarks::default(),
+        };
+        BlockSet::new(
+            times.map(|times| Arc::new(StoredBlock::new(Arc::new(entry(times)), Arc::clone(&home)))).collect(),
+        )
+    }
+
+    #[test]
+    fn exactly_the_blocks_of_the_window_are_found_in_their_order() {
+        let mut seed = 1u64;
+        let mut below = |n: u64| {
+            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            ((seed >> 33) % n).cast_signed()
+        };
+        let times: Vec<(i64, i64)> = (0..2_000)
+            .map(|number| {
+                let first = number + below(50);
+                let length = if below(300) == 0 { 1_500 } else { below(20) };
+                (first, first + length)
+            })
+            .collect();
+        let set = set(times.iter().copied());
+        for _ in 0..500 {
+            let first = below(2_300) - 100;
+            let last = first + below(100) - 5;
+            let wanted = (0..).zip(&times).filter(|(_, (min, max))| *min <= last && *max >= first);
+            let wanted: Vec<usize> = wanted.map(|(place, _)| place).collect();
+            let found = set.overlapping(first, last).blocks;
+            let places = found.iter().map(|block| set.iter().position(|own| Arc::ptr_eq(own, block)).unwrap());
+            assert_eq!(places.collect::<Vec<_>>(), wanted, "{first} to {last}");
+        }
+        assert_eq!(set.overlapping(i64::MIN, i64::MAX).blocks.len(), 2_000);
+    }
+
+    #[test]
+    fn a_window_over_100_000_blocks_looks_at_few_although_some_last_all_day() {
+        let lasting = |number: i64| if number % 1_000 == 0 { 100_000 } else { 1 };
+        let set = set((0..100_000).map(|number| (number, number + lasting(number))));
+        let found = set.overlapping(50_000, 50_009);
+        assert_eq!(found.blocks.len(), 11 + 50);
+        assert!(found.visited < 10_000, "{}", found.visited);
+        let without = set_of_even_blocks();
+        assert!(without.overlapping(50_000, 50_009).visited < 300);
+    }
+
+    fn set_of_even_blocks() -> BlockSet {
+        set((0..100_000).map(|number| (number, number + 1)))
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::core::Core;
-use super::manifest::{BlockEntry, BlockId, Digest, Watermarks};
+use super::manifest::{BlockEntry, BlockId, Digest, GroupSpan, Watermarks};
 use super::mutant::Mutant;
 use super::partition::Partition;
 use super::snapshot::StoredBlock;
@@ -20,6 +20,8 @@ pub(crate) struct EncodedBlock {
     pub(crate) min_time: i64,
     pub(crate) max_time: i64,
     pub(crate) raw_bytes: u64,
+    /// Its row groups, if it has more than one.
+    pub(crate) groups: Box<[GroupSpan]>,
 }
 
 /// Why a block is not on disk.
@@ -49,6 +51,7 @@ pub(crate) async fn write(
         min_time: block.min_time,
         max_time: block.max_time,
         raw_bytes: block.raw_bytes,
+        groups: block.groups,
         upto,
     };
     let disk = &core.host.disk;

@@ -174,6 +174,7 @@ mod tests {
             min_time: 0,
             max_time: 0,
             raw_bytes: 0,
+            groups: Box::default(),
             upto: Watermarks::default(),
         }
     }

@@ -48,8 +48,23 @@ pub struct BlockEntry {
     pub max_time: i64,
     /// Bytes that its events were sent as.
     pub raw_bytes: u64,
+    /// Its row groups, if it has more than one.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub groups: Box<[GroupSpan]>,
     /// Up to which sequence of each origin this partition's events are in this block or an earlier one.
     pub upto: Watermarks,
+}
+
+/// What a query has to know of a row group before it opens the block's file. In JSON `[rows, min, max]`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "(u32, i64, i64)", into = "(u32, i64, i64)")]
+pub struct GroupSpan {
+    /// How many rows.
+    pub rows: u32,
+    /// Time of its earliest event, nanoseconds since 1970.
+    pub min_time: i64,
+    /// Time of its latest event.
+    pub max_time: i64,
 }
 
 /// Events that damage has taken: `from..=to` of one origin.
@@ -175,6 +190,27 @@ impl From<BTreeMap<OriginKey, u64>> for Watermarks {
 impl From<Watermarks> for BTreeMap<OriginKey, u64> {
     fn from(marks: Watermarks) -> Self {
         marks.0.into_iter().collect()
+    }
+}
+
+impl BlockEntry {
+    /// Its row groups, in their order.
+    pub fn groups(&self) -> impl Iterator<Item = GroupSpan> {
+        let rows = u32::try_from(self.rows).unwrap_or(u32::MAX);
+        let only = GroupSpan { rows, min_time: self.min_time, max_time: self.max_time };
+        self.groups.iter().copied().chain(self.groups.is_empty().then_some(only))
+    }
+}
+
+impl From<(u32, i64, i64)> for GroupSpan {
+    fn from((rows, min_time, max_time): (u32, i64, i64)) -> Self {
+        Self { rows, min_time, max_time }
+    }
+}
+
+impl From<GroupSpan> for (u32, i64, i64) {
+    fn from(span: GroupSpan) -> Self {
+        (span.rows, span.min_time, span.max_time)
     }
 }
 
@@ -446,6 +482,7 @@ mod tests {
             min_time: 0,
             max_time: 0,
             raw_bytes: 1,
+            groups: Box::default(),
             upto: marks,
         })
     }

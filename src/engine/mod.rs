@@ -41,7 +41,7 @@ pub use block_set::{BlockSet, Overlap};
 pub use commit::Admission;
 pub use core::Applied;
 pub use log::VerdictRun;
-pub use manifest::{BlockEntry, BlockId, Digest, Lost, Manifest, OriginKey, Page, Watermarks};
+pub use manifest::{BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest, OriginKey, Page, Watermarks};
 pub use mutant::{Mutant, Mutation};
 pub use open::OpenError;
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::block::footer::TRAILER_BYTES;
 use crate::block::{BlockError, Footer, RowGroup};
-use crate::event::PartitionKey;
+use crate::event::{EventId, PartitionKey};
 use crate::host::{Disk, DiskFile};
 
 use super::block_set::BlockSet;
@@ -75,6 +75,12 @@ impl BlockHome {
 impl StoredBlock {
     pub(crate) fn new(entry: Arc<BlockEntry>, home: Arc<BlockHome>) -> Self {
         Self { entry, home }
+    }
+
+    /// Where the blocks of a test are.
+    #[cfg(test)]
+    pub(crate) fn test_home(disk: &Arc<dyn Disk>) -> Arc<BlockHome> {
+        Arc::new(BlockHome::new(Arc::clone(disk), PathBuf::new(), Arc::new(OpenBlocks::new())))
     }
 
     /// Reads exactly `len` bytes from `offset`.
@@ -141,6 +147,11 @@ impl PartitionView {
     pub fn events(&self) -> u64 {
         let stored: u64 = self.blocks.iter().map(|block| block.entry.rows).sum();
         stored + self.head.iter().map(|group| u64::from(group.rows)).sum::<u64>()
+    }
+
+    /// The one block that has the event if the partition has it and it is in no head (M6).
+    pub fn block_of(&self, id: EventId) -> Option<&Arc<StoredBlock>> {
+        self.blocks.get(self.blocks.partition_point(|block| block.entry.upto.get(id.origin) < id.sequence.0))
     }
 }
 

@@ -21,7 +21,7 @@ use super::scan::eval::Stop;
 use super::scan::filter::Filter;
 use super::scan::view::{StoredView, View};
 use super::{QueryContext, QueryShared};
-use crate::block::{BlockError, ChunkKey, Context, Footer, RowGroup};
+use crate::block::{BlockError, ChunkKey, Context, Footer, GroupInfo, RowGroup};
 use crate::engine::{PartitionView, Snapshot, StoredBlock};
 use crate::event::partition::DAY_NS;
 use crate::host::Cost;
@@ -45,7 +45,11 @@ pub(crate) struct Task {
 #[derive(Clone)]
 pub(crate) enum Place {
     Memory(Arc<RowGroup>),
-    Stored { block: Arc<StoredBlock>, footer: Arc<Footer>, group: usize },
+    /// The block's footer is read when the group's turn comes.
+    Stored {
+        block: Arc<StoredBlock>,
+        group: usize,
+    },
 }
 
 /// What one query has to look at, and how far it is.
@@ -118,7 +122,7 @@ impl Source {
         };
         for partition in &snapshot.partitions {
             if scope.names(&partition.key) && context.access.allows(&partition.key) {
-                source.add_partition(partition, filter).await?;
+                source.add_partition(partition, filter)?;
             }
         }
         // The sort is stable, so that equal snapshots are read in equal order.
@@ -140,7 +144,8 @@ impl Source {
         }
     }
 
-    async fn add_partition(&mut self, partition: &Arc<PartitionView>, filter: &Filter) -> Result<(), QueryError> {
+    /// Adds a partition's groups by what its manifest says of them: no file is opened.
+    fn add_partition(&mut self, partition: &Arc<PartitionView>, filter: &Filter) -> Result<(), QueryError> {
         self.blocks += partition.blocks.len() as u64;
         let filter = Arc::new(filter.in_partition(&partition.key));
         let first = i64::from(partition.key.day).saturating_mul(DAY_NS);
@@ -151,11 +156,10 @@ impl Source {
         let (first, last) = self.scope.window();
         let found = partition.blocks.overlapping(first, last).blocks;
         self.blocks_pruned += (partition.blocks.len() - found.len()) as u64;
+        self.context.cancel.check()?;
         for block in found {
-            self.context.cancel.check()?;
-            let footer = block.footer().await.map_err(|error| unreadable(block, error))?;
-            for (group, info) in footer.groups.iter().enumerate() {
-                if !self.scope.overlaps(info.time_min, info.time_max) {
+            for (group, span) in block.entry.groups().enumerate() {
+                if !self.scope.overlaps(span.min_time, span.max_time) {
                     continue;
                 }
                 let known = self.known(&filter, &(block.entry.id, group as u32));
@@ -165,11 +169,11 @@ impl Source {
                 self.tasks.push(Arc::new(Task {
                     partition: Arc::clone(partition),
                     filter: Arc::clone(&filter),
-                    place: Place::Stored { block: Arc::clone(block), footer: Arc::clone(&footer), group },
-                    times: (info.time_min, info.time_max),
-                    rows: info.rows,
+                    place: Place::Stored { block: Arc::clone(block), group },
+                    times: (span.min_time, span.max_time),
+                    rows: span.rows,
                     known,
-                    whole: self.scope.holds(info.time_min) && self.scope.holds(info.time_max),
+                    whole: self.scope.holds(span.min_time) && self.scope.holds(span.max_time),
                 }));
             }
         }
@@ -257,7 +261,7 @@ impl Source {
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
         self.context.cancel.check()?;
-        let mut job = Job { view: task.place.view(), work, pending: Vec::new() };
+        let mut job = Job { view: task.view().await?, work, pending: Vec::new() };
         loop {
             let (shared, since) = (Arc::clone(&self.context.shared), self.since);
             let cost = Cost::bytes(u64::from(task.rows) * ROW_COST_BYTES);
@@ -275,15 +279,20 @@ impl Source {
             job = back;
             match outcome? {
                 Step::Done(answer) => return Ok(answer),
-                Step::Read(keys) => job.pending = self.read(&task.place, keys).await?,
+                Step::Read(keys) => job.pending = self.read(&task.place, &job.view, keys).await?,
             }
             self.context.cancel.check()?;
         }
     }
 
     /// Fetches the bytes of parts. Parts that share a range are read once.
-    async fn read(&self, place: &Place, keys: Vec<ChunkKey>) -> Result<Vec<(ChunkKey, Bytes)>, QueryError> {
-        let Place::Stored { block, footer, group } = place else {
+    async fn read(
+        &self,
+        place: &Place,
+        view: &View,
+        keys: Vec<ChunkKey>,
+    ) -> Result<Vec<(ChunkKey, Bytes)>, QueryError> {
+        let (Place::Stored { block, .. }, View::Stored(StoredView { footer, group, .. })) = (place, view) else {
             panic!("nothing is read of a group that is in memory");
         };
         let mut read: Vec<(u64, Bytes)> = Vec::new();
@@ -371,9 +380,10 @@ impl<W> Job<W> {
 
     /// Takes what the cache has; gives back what has to be read.
     fn take_cached(&mut self, shared: &QueryShared, place: &Place, missing: Vec<ChunkKey>) -> Vec<ChunkKey> {
-        let Place::Stored { block, footer, group } = place else {
+        let (Place::Stored { block, group }, View::Stored(stored)) = (place, &self.view) else {
             panic!("nothing is missing of a group that is in memory");
         };
+        let footer = Arc::clone(&stored.footer);
         let mut unread = Vec::new();
         let mut wanted = missing;
         wanted.sort_unstable();
@@ -451,18 +461,30 @@ impl Task {
     pub(crate) fn id(&self) -> Option<GroupId> {
         match &self.place {
             Place::Memory(_) => None,
-            Place::Stored { block, group, .. } => Some((block.entry.id, *group as u32)),
+            Place::Stored { block, group } => Some((block.entry.id, *group as u32)),
         }
+    }
+
+    /// The group with nothing of it loaded but what the block's footer says.
+    async fn view(&self) -> Result<View, QueryError> {
+        let (block, group) = match &self.place {
+            Place::Memory(group) => return Ok(View::Memory(Arc::clone(group))),
+            Place::Stored { block, group } => (block, *group),
+        };
+        let footer = footer_of(block).await?;
+        // What was planned by must be what is there.
+        let planned = (self.rows, self.times);
+        let is_same = |info: &GroupInfo| (info.rows, (info.time_min, info.time_max)) == planned;
+        if !footer.groups.get(group).is_some_and(is_same) {
+            return Err(corrupt(block, &BlockError::Damaged("its groups are not those that the manifest names")));
+        }
+        Ok(View::Stored(StoredView::new(footer, group)))
     }
 }
 
-impl Place {
-    fn view(&self) -> View {
-        match self {
-            Self::Memory(group) => View::Memory(Arc::clone(group)),
-            Self::Stored { footer, group, .. } => View::Stored(StoredView::new(Arc::clone(footer), *group)),
-        }
-    }
+/// The footer of a block.
+pub(crate) async fn footer_of(block: &StoredBlock) -> Result<Arc<Footer>, QueryError> {
+    block.footer().await.map_err(|error| unreadable(block, error))
 }
 
 async fn read_range(block: &StoredBlock, offset: u64, len: usize) -> Result<Bytes, QueryError> {
@@ -481,3 +503,6 @@ fn unreadable(block: &StoredBlock, source: std::io::Error) -> QueryError {
 fn corrupt(block: &StoredBlock, error: &BlockError) -> QueryError {
     QueryError::Corrupt { block: block.entry.id.to_string(), what: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

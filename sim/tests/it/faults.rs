@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sim::powercut::{Answer, EngineSubject, ROOT, Sent, Subject, Trouble, drawn_settings};
-use sim::{DiskFault, Ended, FaultPlan, Storage, World};
+use sim::{DiskFault, Ended, FaultPlan, Rng, Storage, World};
 
 use crate::{busy_settings, check};
 
@@ -29,7 +29,10 @@ fn no_space_at_any_call_loses_nothing_acknowledged_and_shows_nothing_refused() {
 
 fn batch(number: usize, lines: usize) -> Vec<Sent> {
     let line = |line| {
-        let raw = format!(r#"{{"time":{TIME_NS},"n":"{number}-{line}","message":"{}"}}"#, "fill ".repeat(40));
+        // Chance, because no block makes it small: else a full disk would be a long time coming.
+        let mut rng = Rng::labelled((number * 8 + line) as u64, "fill");
+        let fill: String = (0..12).map(|_| format!("{:016x}", rng.next_u64())).collect();
+        let raw = format!(r#"{{"time":{TIME_NS},"n":"{number}-{line}","message":"{fill}"}}"#);
         Sent { index: "app", time_ns: TIME_NS, raw }
     };
     (0..lines).map(line).collect()

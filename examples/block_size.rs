@@ -158,8 +158,7 @@ fn table(footer: &Footer, raw: usize, stored: usize) {
                     ChunkKey::Column(column.path),
                 );
             }
-            add(format!("(words) {name}"), ChunkKey::Words(column.path));
-            add(format!("(trigrams) {name}"), ChunkKey::Trigrams(column.path));
+            add(format!("(filter) {name}"), ChunkKey::Filter(column.path));
         }
     }
     parts.insert("(pools)".into(), pools.values().sum());

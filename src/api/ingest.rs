@@ -37,11 +37,13 @@ async fn take(call: Call, body: Body, format: Format) -> Result<Response<Body>, 
     let target = target(&call)?;
     let encoding = call.header(header::CONTENT_ENCODING.as_str()).filter(|encoding| *encoding != "identity");
     let line_bytes_max = call.app.line_bytes_max;
-    let reader = BodyReader::new(encoding, line_bytes_max).map_err(undecodable)?;
+    let mut reader = BodyReader::new(encoding, line_bytes_max).map_err(undecodable)?;
+    let expected_bytes = expected_bytes(&call, encoding.is_some());
+    reader.expect(expected_bytes);
     let engine = call.app.engine.clone();
     let refusal = Arc::new(move |key: &PartitionKey| engine.refusal(key));
     let intake = Intake {
-        expected_bytes: expected_bytes(&call, encoding.is_some()),
+        expected_bytes,
         on_pool: encoding.is_some(),
         ended: false,
         first_unread_line: 1,

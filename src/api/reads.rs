@@ -33,6 +33,7 @@ pub(super) fn search_request(call: &Call) -> Result<SearchRequest, ApiError> {
         sort: call.params.text("sort").map(str::to_owned),
         count,
         zone,
+        explain: call.params.choice("explain") == "true",
         now: call.now,
     })
 }

@@ -155,6 +155,12 @@ const COUNT: Param = Param {
     required: false,
     doc: "`none` lets the search stop as soon as it has its hits; `total` is then null.",
 };
+const EXPLAIN: Param = Param {
+    name: "explain",
+    kind: ParamKind::Choice(&["false", "true"]),
+    required: false,
+    doc: "`true`: `stats.explain` says what was left out and why, what was read, and where the time went.",
+};
 const INGEST_INDEX: Param = text(
     "index",
     "The index, or a template: `app-{{service}}`; `default` without it. Wins over the header `X-Helios-Index`.",
@@ -169,7 +175,7 @@ const ACK: Param = Param {
     doc: "What to wait for: `local`, this node's log. (`shared` comes with the shared store.)",
 };
 
-const SEARCH_PARAMS: &[Param] = &[Q, ENV, INDEX, START, END, LIMIT, CURSOR, SORT, COUNT, TZ];
+const SEARCH_PARAMS: &[Param] = &[Q, ENV, INDEX, START, END, LIMIT, CURSOR, SORT, COUNT, TZ, EXPLAIN];
 
 const fn ok(schema: &'static str, doc: &'static str) -> Answer {
     Answer { status: 200, content_type: "application/json", schema: Some(schema), doc }

@@ -4,13 +4,14 @@ use serde_json::{Map, Value, json};
 
 /// Every named shape. A test checks real answers against them.
 pub(super) fn components() -> Map<String, Value> {
-    let named: [(&str, Value); 22] = [
+    let named: [(&str, Value); 23] = [
         ("Error", error()),
         ("Hit", hit()),
         ("FieldValue", field_value()),
         ("Cell", cell()),
         ("Table", table()),
         ("Chart", chart()),
+        ("Explain", explain()),
         ("SearchStats", search_stats()),
         ("SearchAnswer", search_answer()),
         ("Progress", progress()),
@@ -98,7 +99,34 @@ fn search_stats() -> Value {
         .with("blocks_pruned", whole())
         .with("bytes_read", whole())
         .with("rows_scanned", whole())
+        .maybe("explain", described(named("Explain"), "With `explain=true`."))
         .build()
+}
+
+/// Each member of [`crate::query::Explain`], with what it says.
+const EXPLAIN: [(&str, &str); 18] = [
+    ("blocks_out_of_partition", "Blocks of partitions whose day, index or environment cannot match."),
+    ("blocks_out_of_time", "Blocks of other partitions, out of the asked range."),
+    ("groups", "Row groups of the other blocks, and batches that are in no block yet."),
+    ("groups_out_of_time", "Of these: out of the asked range."),
+    ("groups_known_empty", "Of these: an earlier query with the same expression found that nothing matches."),
+    ("groups_known", "Of these: an earlier query with the same expression and stage has counted or reduced them."),
+    ("groups_ruled_out", "Of these: looked at without reading a value; nothing matches."),
+    ("groups_scanned", "Of these: values were read."),
+    ("rows_matched", "Rows that matched, as far as they were looked for."),
+    ("parts_cached", "Columns and other parts of groups that lay decoded in memory."),
+    ("parts_read", "Parts that were read and decoded."),
+    ("ranges_read", "Ranges of files that were read for them."),
+    ("bytes_read", "Bytes of these ranges."),
+    ("plan_us", "Time to find the groups, in microseconds."),
+    ("read_us", "Time that reads took, all together, though they go on beside each other."),
+    ("decode_us", "CPU time to decode parts."),
+    ("match_us", "CPU time to find the rows that match."),
+    ("answer_us", "CPU time to reduce and show them."),
+];
+
+fn explain() -> Value {
+    EXPLAIN.iter().fold(Shape::new(), |shape, (name, what)| shape.with(name, described(whole(), what))).build()
 }
 
 fn search_answer() -> Value {

@@ -35,6 +35,8 @@ pub struct GroupBuilder {
     shape_of_row: Vec<u32>,
     /// For each shape the one that came after it last time.
     shape_after: Vec<u32>,
+    /// The shape of each [`Line::form`], without and with a given source; [`NONE`] where it is not known.
+    shapes_of_form: Vec<[u32; 2]>,
     verbatim: Texts,
     columns: Vec<ColumnBuilder>,
     time_source: ColumnBuilder,
@@ -136,6 +138,25 @@ impl GroupBuilder {
     }
 
     fn push_shape(&mut self, line: &Line<'_>, source_given: bool) {
+        let Some(form) = line.form else {
+            let shape = self.shape_of(line, source_given);
+            self.shape_of_row.push(shape);
+            return;
+        };
+        let form = form as usize;
+        if form >= self.shapes_of_form.len() {
+            self.shapes_of_form.resize(form + 1, [NONE; 2]);
+        }
+        let mut shape = self.shapes_of_form[form][usize::from(source_given)];
+        if shape == NONE {
+            shape = self.shape_of(line, source_given);
+            self.shapes_of_form[form][usize::from(source_given)] = shape;
+        }
+        self.shape_of_row.push(shape);
+    }
+
+    /// The shape of a line, found by what it is made of.
+    fn shape_of(&mut self, line: &Line<'_>, source_given: bool) -> u32 {
         // With fields left out, their values would be literals: a shape for each line.
         let verbatim = line.fields_dropped > 0 || line.fields.iter().any(|field| field.spelling.is_none());
         let path_of = |index: Option<u32>| index.map(|index| line.fields[index as usize].path);
@@ -153,13 +174,13 @@ impl GroupBuilder {
         } else {
             self.shapes.intern(head, parts(line.raw, &line.fields), likely)
         };
-        self.shape_of_row.push(shape);
         if shape as usize == self.shape_after.len() {
             self.shape_after.push(shape);
         }
         if let Some(before) = before {
             self.shape_after[before as usize] = shape;
         }
+        shape
     }
 }
 
@@ -198,6 +219,8 @@ fn join(first: &super::Column, second: &super::Column, rows: u32) -> super::Colu
 
 /// Stands for [`SOURCE_FIELD`]'s path until the path table is there.
 const GIVEN_SOURCE: PathId = PathId(u32::MAX);
+/// No shape.
+const NONE: u32 = u32::MAX;
 
 #[cfg(test)]
 mod tests {

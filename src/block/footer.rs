@@ -80,8 +80,7 @@ pub struct ColumnInfo {
     /// Length of its texts in bytes, about: what decoding costs.
     pub text_bytes: u64,
     pub(super) chunk: ChunkRef,
-    pub(super) words: Option<ChunkRef>,
-    pub(super) trigrams: Option<ChunkRef>,
+    pub(super) filter: Option<ChunkRef>,
 }
 
 /// In what form a column's values are.
@@ -131,10 +130,8 @@ pub enum ChunkKey {
     Verbatim,
     /// The values of a path.
     Column(PathId),
-    /// The words (or values) filter of a path.
-    Words(PathId),
-    /// The trigram filter of a path.
-    Trigrams(PathId),
+    /// The filter of a path's values.
+    Filter(PathId),
 }
 
 /// Where a chunk lies. Chunks of small columns share one range.
@@ -175,8 +172,7 @@ impl GroupInfo {
             ChunkKey::Shapes => Some(self.shapes),
             ChunkKey::Verbatim => self.verbatim,
             ChunkKey::Column(path) => self.column(path).map(|column| column.chunk),
-            ChunkKey::Words(path) => self.column(path)?.words,
-            ChunkKey::Trigrams(path) => self.column(path)?.trigrams,
+            ChunkKey::Filter(path) => self.column(path)?.filter,
         }
     }
 
@@ -425,8 +421,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         (column.bounds.is_some(), HAS_BOUNDS),
         (column.needs_shapes, NEEDS_SHAPES),
         (column.needs_times, NEEDS_TIMES),
-        (column.words.is_some(), HAS_WORDS),
-        (column.trigrams.is_some(), HAS_TRIGRAMS),
+        (column.filter.is_some(), HAS_FILTER),
         (column.chunk.pooled.is_some(), IS_POOLED),
         (!column.refers.is_empty(), HAS_REFERENCES),
     ];
@@ -454,7 +449,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         }
         None => put_chunk(out, &column.chunk),
     }
-    column.words.iter().chain(&column.trigrams).for_each(|chunk| put_chunk(out, chunk));
+    column.filter.iter().for_each(|chunk| put_chunk(out, chunk));
 }
 
 fn put_chunk(out: &mut Vec<u8>, chunk: &ChunkRef) {
@@ -532,8 +527,7 @@ fn read_column(
     } else {
         place.chunk(input)?
     };
-    let words = if has(HAS_WORDS) { Some(place.chunk(input)?) } else { None };
-    let trigrams = if has(HAS_TRIGRAMS) { Some(place.chunk(input)?) } else { None };
+    let filter = if has(HAS_FILTER) { Some(place.chunk(input)?) } else { None };
     let (needs_shapes, needs_times) = (has(NEEDS_SHAPES), has(NEEDS_TIMES));
     Ok(ColumnInfo {
         path,
@@ -546,8 +540,7 @@ fn read_column(
         refers,
         text_bytes,
         chunk,
-        words,
-        trigrams,
+        filter,
     })
 }
 
@@ -602,7 +595,6 @@ const HAS_DICTIONARY: u8 = 1;
 const HAS_BOUNDS: u8 = 2;
 const NEEDS_SHAPES: u8 = 4;
 const NEEDS_TIMES: u8 = 8;
-const HAS_WORDS: u8 = 16;
-const HAS_TRIGRAMS: u8 = 32;
+const HAS_FILTER: u8 = 16;
 const IS_POOLED: u8 = 64;
 const HAS_REFERENCES: u8 = 128;

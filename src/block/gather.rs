@@ -140,7 +140,8 @@ fn gather_columns(inputs: &[Arc<RowGroup>], picks: &[(u32, u32)], paths: &PathMa
     let places = Places::new(inputs, picks);
     let columns = sources.into_iter().map(|sources| {
         let on_every_row = sources.len() == used && sources.iter().all(|(_, column)| column.rows.is_none());
-        let values = if on_every_row { places.every_row(&sources, picks) } else { places.of_values(&sources) };
+        let values =
+            if on_every_row { places.every_row(&sources, picks) } else { places.of_values(&sources, picks.len()) };
         gather_column(&sources, &values, picks.len() as u32).map(Arc::new)
     });
     columns.collect()
@@ -189,8 +190,8 @@ impl Places {
         picks.iter().enumerate().map(place).collect()
     }
 
-    fn of_values(&self, sources: &[(u32, &Column)]) -> Vec<Place> {
-        let mut values = Vec::new();
+    fn of_values(&self, sources: &[(u32, &Column)], row_count: usize) -> Vec<Place> {
+        let mut values = Vec::with_capacity(sources.iter().map(|(_, column)| column.len()).sum());
         for (source, &(input, column)) in sources.iter().enumerate() {
             let rows = &self.rows[input as usize];
             values.extend((0..column.len()).filter_map(|value| {
@@ -198,10 +199,33 @@ impl Places {
                 (row != NONE).then_some(Place { row, source: source as u32, value: value as u32 })
             }));
         }
-        // Stable: the values of one row keep their order. Each source adds an ascending run at best.
-        values.sort_by_key(|place| place.row);
-        values
+        in_row_order(values, row_count)
     }
+}
+
+/// Puts values into the order of their rows; those of one row keep theirs.
+fn in_row_order(values: Vec<Place>, row_count: usize) -> Vec<Place> {
+    let mut values = values;
+    if values.is_sorted_by_key(|place| place.row) {
+        return values;
+    }
+    if values.len() < row_count / 8 {
+        values.sort_by_key(|place| place.row);
+        return values;
+    }
+    // Where the values of each row begin, and, once some are placed, where its next goes.
+    let mut next = vec![0u32; row_count + 1];
+    values.iter().for_each(|place| next[place.row as usize + 1] += 1);
+    for row in 0..row_count {
+        next[row + 1] += next[row];
+    }
+    let mut ordered = vec![Place { row: 0, source: 0, value: 0 }; values.len()];
+    for place in values {
+        let at = &mut next[place.row as usize];
+        ordered[*at as usize] = place;
+        *at += 1;
+    }
+    ordered
 }
 
 fn gather_column(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Option<Column> {
@@ -211,9 +235,10 @@ fn gather_column(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Opt
     let texts = matches!(sources[0].1.values, Values::Texts(_));
     let alike = !texts && sources.iter().all(|(_, column)| same_form(&sources[0].1.values, &column.values));
     if alike && let Some((codes, values)) = gather_typed(sources, places) {
-        let every_row = places.len() == rows as usize && places.iter().enumerate().all(|(i, p)| p.row == i as u32);
-        let rows = (!every_row).then(|| places.iter().map(|place| place.row).collect());
-        return Some(Column { rows, codes, values });
+        return Some(Column { rows: rows_of(places, rows), codes, values });
+    }
+    if sources.iter().all(|(_, column)| column.codes.is_none()) {
+        return Some(gather_plain(sources, places, rows));
     }
     let mut builder = ColumnBuilder::default();
     let mut known: Vec<Vec<u32>> = vec![Vec::new(); sources.len()];
@@ -235,6 +260,28 @@ fn gather_column(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Opt
         builder.push_code(place.row, known[entry]);
     }
     builder.finish(rows)
+}
+
+/// The column of sources none of which has a dictionary: all of them together would not either.
+fn gather_plain(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Column {
+    let mut scratch = Vec::new();
+    let mut texts = Texts { bytes: Vec::new(), ends: Vec::with_capacity(places.len()) };
+    let lengths = sources.iter().map(|(_, column)| match &column.values {
+        Values::Texts(texts) => texts.bytes.len(),
+        _ => 0,
+    });
+    texts.bytes.reserve(lengths.sum());
+    for place in places {
+        let values = &sources[place.source as usize].1.values;
+        texts.push(values.text_bytes(place.value as usize, &mut scratch));
+    }
+    Column { rows: rows_of(places, rows), codes: None, values: Values::Texts(texts) }
+}
+
+/// The rows of a column's values; `None` where each row of the group has one.
+fn rows_of(places: &[Place], rows: u32) -> Option<Vec<u32>> {
+    let every_row = places.len() == rows as usize && places.iter().zip(0..).all(|(place, row)| place.row == row);
+    (!every_row).then(|| places.iter().map(|place| place.row).collect())
 }
 
 /// Whether the entries of both can stand in one [`Values`].

@@ -106,12 +106,12 @@ pub fn inspect(block: &[u8]) -> Result<Inspection, BlockError> {
             let size = columns.entry(name.to_owned()).or_default();
             size.values += u64::from(column.values);
             size.text_bytes += text_bytes(&group, column);
-            size.filter_bytes += len(ChunkKey::Words(column.path)) + len(ChunkKey::Trigrams(column.path));
+            size.filter_bytes += len(ChunkKey::Filter(column.path));
             *size.encodings.entry(encoding(column)).or_default() += 1;
             add_parts(size, column, &shapes, group.rows, range_of(block, &column.chunk)?)?;
         }
         let all = [Some(info.shapes), info.verbatim].into_iter().flatten();
-        let filters = info.columns.iter().flat_map(|column| [Some(column.chunk), column.words, column.trigrams]);
+        let filters = info.columns.iter().flat_map(|column| [Some(column.chunk), column.filter]);
         let end = |chunk: ChunkRef| chunk.offset + u64::from(chunk.len);
         chunks_end = all.chain(filters.flatten()).map(end).fold(chunks_end, u64::max);
     }

@@ -109,15 +109,28 @@ impl Merger {
                 return Merged::Wants(run);
             }
             let Some(Reverse((_, _, run))) = self.heads.pop() else { break };
-            let row = self.take_row(run);
-            self.picks.push((self.runs[run].group, row));
-            self.picked_bytes += self.runs[run].row_bytes;
+            let mut full = false;
+            // Neighbours most often come from one run: the heap is asked only where runs meet.
+            while !full && self.comes_next(run) {
+                let row = self.take_row(run);
+                self.picks.push((self.runs[run].group, row));
+                self.picked_bytes += self.runs[run].row_bytes;
+                full = self.picks.len() as u32 == self.rows_max || self.picked_bytes >= GROUP_BYTES_MAX;
+            }
             self.advance(run);
-            if self.picks.len() as u32 == self.rows_max || self.picked_bytes >= GROUP_BYTES_MAX {
+            if full {
                 return Merged::Group(self.cut());
             }
         }
         if self.picks.is_empty() { Merged::Done } else { Merged::Group(self.cut()) }
+    }
+
+    /// Whether the run, which is not in the heap, has a row and no other run has one before it.
+    fn comes_next(&self, run: usize) -> bool {
+        self.peek_row(run).is_some_and(|row| {
+            let (time, id) = self.live[self.runs[run].group as usize].key(row);
+            self.heads.peek().is_none_or(|Reverse(first)| (time, id, run) < *first)
+        })
     }
 
     /// The run's next row, without taking it.

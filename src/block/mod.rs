@@ -20,6 +20,8 @@ mod gather;
 pub mod group;
 pub mod inspect;
 pub mod merge;
+#[cfg(test)]
+pub(crate) mod random;
 pub mod raw;
 pub mod reader;
 pub mod shape;

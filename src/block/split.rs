@@ -19,7 +19,7 @@ use super::encoding::values;
 use super::time_form::{Civil, civil};
 use super::{Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
 use crate::event::PathId;
-use patterns::{Key, VARIABLE, patterns};
+use patterns::{Found, Key, VARIABLE, patterns};
 
 /// What else is known of the rows whose texts are taken apart.
 #[derive(Clone, Copy, Default)]
@@ -50,42 +50,51 @@ pub(super) fn split(texts: &Texts, rows: &Rows<'_>) -> Option<Split> {
         return None;
     }
     let keys = KeySet::of(texts);
-    let found: Vec<Key<'_>> = keys.texts.iter().zip(&keys.rows).map(|(text, &rows)| Key { text, rows }).collect();
-    let (template_of_key, patterns) = patterns(&found);
-    let (ranks, patterns) = largest_first(&template_of_key, &found, patterns);
-    let whole = patterns.len() as u32;
+    let counted: Vec<Key<'_>> = keys.texts.iter().zip(&keys.rows).map(|(text, &rows)| Key { text, rows }).collect();
+    let found = patterns(&counted, TEMPLATES_MAX);
+    let whole = found.patterns.len() as u32;
     let template_of: Vec<u32> = keys
         .of_text
         .iter()
-        .map(|&key| match key {
-            NONE => whole,
-            key => template_of_key[key as usize].map_or(whole, |number| ranks[number as usize].min(whole)),
-        })
+        .map(|&key| if key == NONE { whole } else { found.template_of[key as usize].unwrap_or(whole) })
         .collect();
     let kept_whole = template_of.iter().filter(|&&template| template == whole).count();
     if kept_whole > texts.len() / 2 {
         return None;
     }
-    Some(take_apart(texts, rows, template_of, &patterns))
+    let values = keys.values(texts, &template_of, &found);
+    Some(Taker { texts, rows, templates: Vec::new(), references: References::new(), refers: Vec::new() }.take_all(
+        template_of,
+        &found.patterns,
+        values,
+    ))
 }
 
 /// The texts with their variables taken out, each once.
+#[derive(Default)]
 struct KeySet {
     texts: Texts,
     /// How many texts have each key.
     rows: Vec<u32>,
     /// The key of each text; [`NONE`] if it is kept whole.
     of_text: Vec<u32>,
+    /// Start and end of each variable of each text, in the bytes of all texts.
+    spans: Vec<(u32, u32)>,
+    /// Where in `spans` those of each text end.
+    span_ends: Vec<u32>,
 }
 
 impl KeySet {
     fn of(texts: &Texts) -> Self {
-        let mut keys = Self { texts: Texts::default(), rows: Vec::new(), of_text: Vec::with_capacity(texts.len()) };
+        let mut keys = Self::default();
         let mut index: HashTable<u32> = HashTable::new();
         let hasher = FixedState::default();
         let mut scratch = Vec::new();
-        for text in texts.iter() {
-            if !write_key(text, &mut scratch) {
+        for number in 0..texts.len() {
+            let range = texts.range(number);
+            let has_key = keys.write_key(&texts.bytes[range.clone()], range.start as u32, &mut scratch);
+            keys.span_ends.push(keys.spans.len() as u32);
+            if !has_key {
                 keys.of_text.push(NONE);
                 continue;
             }
@@ -104,69 +113,57 @@ impl KeySet {
         }
         keys
     }
-}
 
-/// Puts the key of a text into `key`; `false` if the text cannot have one.
-fn write_key(text: &[u8], key: &mut Vec<u8>) -> bool {
-    key.clear();
-    if text.len() > TEXT_BYTES_MAX || memchr::memchr(VARIABLE, text).is_some() {
-        return false;
-    }
-    let (mut copied, mut variables) = (0, 0);
-    tokens::for_each_word(text, |start, end, varies| {
-        if varies {
+    /// Puts the key of a text, which lies at `base` of all texts, into `key`, and adds its variables'
+    /// spans; `false` if the text cannot have one.
+    fn write_key(&mut self, text: &[u8], base: u32, key: &mut Vec<u8>) -> bool {
+        key.clear();
+        if text.len() > TEXT_BYTES_MAX || memchr::memchr(VARIABLE, text).is_some() {
+            return false;
+        }
+        let before = self.spans.len();
+        let mut copied = 0;
+        tokens::for_each_variable(text, |start, end| {
             key.extend_from_slice(&text[copied..start]);
             key.push(VARIABLE);
             copied = end;
-            variables += 1;
+            self.spans.push((base + start as u32, base + end as u32));
+        });
+        key.extend_from_slice(&text[copied..]);
+        if self.spans.len() - before > SLOTS_MAX {
+            self.spans.truncate(before);
+            return false;
         }
-    });
-    key.extend_from_slice(&text[copied..]);
-    variables <= SLOTS_MAX
-}
+        true
+    }
 
-/// The new number of each template, and the templates in order of it: those of most texts first, and no
-/// more than are allowed.
-fn largest_first(
-    template_of_key: &[Option<u32>],
-    keys: &[Key<'_>],
-    patterns: Vec<Vec<u8>>,
-) -> (Vec<u32>, Vec<Vec<u8>>) {
-    let mut rows = vec![0u64; patterns.len()];
-    for (template, key) in template_of_key.iter().zip(keys) {
-        if let Some(template) = template {
-            rows[*template as usize] += u64::from(key.rows);
+    /// The values of each variable of each template, in the order of the texts.
+    fn values(&self, texts: &Texts, template_of: &[u32], found: &Found) -> Vec<Vec<Texts>> {
+        let mut values: Vec<Vec<Texts>> =
+            found.slots.iter().map(|&slots| vec![Texts::default(); slots as usize]).collect();
+        let mut first = 0;
+        for (number, (&key, &end)) in self.of_text.iter().zip(&self.span_ends).enumerate() {
+            let spans = &self.spans[first as usize..end as usize];
+            first = end;
+            let Some(values) = values.get_mut(template_of[number] as usize) else { continue };
+            let start = texts.range(number).start;
+            let (mut shift, mut passed) = (start as isize, 0);
+            for (place, values) in found.places[key as usize].iter().zip(values) {
+                for &(start, end) in &spans[passed..place.variables_before as usize] {
+                    shift += (end - start) as isize - 1;
+                    passed += 1;
+                }
+                values.push(if place.is_variable {
+                    let (start, end) = spans[passed];
+                    &texts.bytes[start as usize..end as usize]
+                } else {
+                    let at = |at: u32| (at as isize + shift) as usize;
+                    &texts.bytes[at(place.start)..at(place.end)]
+                });
+            }
         }
+        values
     }
-    let mut order: Vec<u32> = (0..patterns.len() as u32).collect();
-    order.sort_by_key(|&template| std::cmp::Reverse(rows[template as usize]));
-    let mut ranks = vec![0; patterns.len()];
-    (0..).zip(&order).for_each(|(rank, &template)| ranks[template as usize] = rank);
-    order.truncate(TEMPLATES_MAX);
-    let mut patterns: Vec<Option<Vec<u8>>> = patterns.into_iter().map(Some).collect();
-    let take = |&template: &u32| patterns[template as usize].take().expect("each comes once");
-    (ranks, order.iter().map(take).collect())
-}
-
-/// Texts of the last template are kept whole.
-fn take_apart(texts: &Texts, rows: &Rows<'_>, template_of: Vec<u32>, patterns: &[Vec<u8>]) -> Split {
-    let mut entries: Vec<Vec<u32>> = vec![Vec::new(); patterns.len() + 1];
-    let rank = (0..).zip(&template_of).map(|(entry, &template)| {
-        let entries = &mut entries[template as usize];
-        entries.push(entry);
-        entries.len() as u32 - 1
-    });
-    let rank = rank.collect();
-    let mut taker = Taker { texts, rows, templates: Vec::new(), references: References::new(), refers: Vec::new() };
-    let whole = entries.pop().expect("one is for what is kept whole");
-    for (pattern, entries) in patterns.iter().zip(entries) {
-        taker.take(pattern, entries);
-    }
-    if !whole.is_empty() {
-        taker.keep_whole(whole);
-    }
-    let Taker { templates, references, refers, .. } = taker;
-    Split { texts: Templated { templates, template_of, rank }, references, refers }
 }
 
 struct Taker<'a> {
@@ -178,6 +175,26 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
+    /// Texts of the last template are kept whole.
+    fn take_all(mut self, template_of: Vec<u32>, patterns: &[Vec<u8>], values: Vec<Vec<Texts>>) -> Split {
+        let mut entries: Vec<Vec<u32>> = vec![Vec::new(); patterns.len() + 1];
+        let rank = (0..).zip(&template_of).map(|(entry, &template)| {
+            let entries = &mut entries[template as usize];
+            entries.push(entry);
+            entries.len() as u32 - 1
+        });
+        let rank = rank.collect();
+        let whole = entries.pop().expect("one is for what is kept whole");
+        for ((pattern, values), entries) in patterns.iter().zip(values).zip(entries) {
+            self.take(pattern, values, entries);
+        }
+        if !whole.is_empty() {
+            self.keep_whole(whole);
+        }
+        let Self { templates, references, refers, .. } = self;
+        Split { texts: Templated { templates, template_of, rank }, references, refers }
+    }
+
     fn keep_whole(&mut self, entries: Vec<u32>) {
         let mut own = Texts::default();
         entries.iter().for_each(|&entry| own.push(self.texts.get(entry as usize)));
@@ -187,9 +204,8 @@ impl Taker<'_> {
         self.templates.push(Template { literals, slots: vec![slot(own)], entries });
     }
 
-    fn take(&mut self, pattern: &[u8], entries: Vec<u32>) {
+    fn take(&mut self, pattern: &[u8], values: Vec<Texts>, entries: Vec<u32>) {
         let literals: Vec<&[u8]> = pattern.split(|&byte| byte == VARIABLE).collect();
-        let values = self.values(&literals, &entries);
         let times: Vec<(i64, Civil)> = match self.rows.times {
             Some(times) => entries.iter().map(|&entry| times[entry as usize]).map(|time| (time, civil(time))).collect(),
             None => Vec::new(),
@@ -218,24 +234,6 @@ impl Taker<'_> {
         }
         let (literals, slots) = build.finish();
         self.templates.push(Template { literals, slots, entries });
-    }
-
-    /// The values of each variable.
-    fn values(&self, literals: &[&[u8]], entries: &[u32]) -> Vec<Texts> {
-        let mut values = vec![Texts::default(); literals.len() - 1];
-        for &entry in entries {
-            let text = self.texts.get(entry as usize);
-            let mut at = 0;
-            for (literal, values) in literals.iter().zip(&mut values) {
-                assert!(text[at..].starts_with(literal), "a text fits the template of its key");
-                at += literal.len();
-                let end = tokens::word_end(text, at);
-                values.push(&text[at..end]);
-                at = end;
-            }
-            assert_eq!(&text[at..], literals[values.len()], "a text fits the template of its key");
-        }
-        values
     }
 }
 

@@ -9,10 +9,10 @@ use super::{Texts, Values};
 
 /// Texts, each of them a template whose gaps are filled with values.
 ///
-/// **Invariants.** T1 `template_of` and `rank` are as long as there are entries, and each template number
-/// is below `templates.len()`. T2 `rank[i]` is how many entries before `i` have the same template; a
-/// template's `entries` are its entry numbers, ascending, so `entries[rank[i]] == i`. T3 a template has
-/// one literal more than slots, and each of its slots as many values as the template has entries. T4
+/// **Invariants.** V1 `template_of` and `rank` are as long as there are entries, and each template number
+/// is below `templates.len()`. V2 `rank[i]` is how many entries before `i` have the same template; a
+/// template's `entries` are its entry numbers, ascending, so `entries[rank[i]] == i`. V3 a template has
+/// one literal more than slots, and each of its slots as many values as the template has entries. V4
 /// slots are never templated themselves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Templated {
@@ -107,18 +107,18 @@ impl Templated {
 
     /// Asserts all invariants.
     pub fn check(&self) {
-        assert_eq!(self.rank.len(), self.template_of.len(), "T1");
+        assert_eq!(self.rank.len(), self.template_of.len(), "V1");
         let entries: usize = self.templates.iter().map(|template| template.entries.len()).sum();
-        assert_eq!(entries, self.len(), "T2");
+        assert_eq!(entries, self.len(), "V2");
         for (i, (&template, &rank)) in self.template_of.iter().zip(&self.rank).enumerate() {
-            assert_eq!(self.templates[template as usize].entries[rank as usize] as usize, i, "T2");
+            assert_eq!(self.templates[template as usize].entries[rank as usize] as usize, i, "V2");
         }
         for template in &self.templates {
-            assert_eq!(template.literals.len(), template.slots.len() + 1, "T3");
+            assert_eq!(template.literals.len(), template.slots.len() + 1, "V3");
             for slot in &template.slots {
-                assert_eq!(slot.len(), template.entries.len(), "T3");
-                assert!(!matches!(slot.values, Values::Templated(_)), "T4");
-                assert!(slot.codes.iter().flatten().all(|&code| (code as usize) < slot.values.len()), "T3");
+                assert_eq!(slot.len(), template.entries.len(), "V3");
+                assert!(!matches!(slot.values, Values::Templated(_)), "V4");
+                assert!(slot.codes.iter().flatten().all(|&code| (code as usize) < slot.values.len()), "V3");
             }
         }
     }

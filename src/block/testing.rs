@@ -83,6 +83,7 @@ impl Made {
             timestamp: None,
             message: first("message"),
             source: first("source"),
+            form: None,
             fields_dropped: self.dropped,
         };
         let meta = RowMeta {

@@ -121,25 +121,26 @@ fn a_time_field_that_is_the_rows_time_costs_nothing() {
 }
 
 #[test]
-fn filters_of_a_block_find_every_word_of_their_columns() {
+fn filters_of_a_block_deny_nothing_that_their_columns_have() {
     let mut rng = Rng(37);
-    let lines = random_lines(&mut rng, 20_000);
+    let lines = random_lines(&mut rng, 60_000);
     let group = group_of(&lines, 1, 1);
     let block = block_of(std::slice::from_ref(&group), WriterOptions::FRESH);
     let footer = Footer::of_block(&block).unwrap();
     let mut filters = 0;
     let mut scratch = Vec::new();
     for column in &footer.groups[0].columns {
-        let Some(chunk) = footer.groups[0].chunk(ChunkKey::Words(column.path)) else { continue };
+        let Some(chunk) = footer.groups[0].chunk(ChunkKey::Filter(column.path)) else { continue };
         let filter = footer.decode_filter(&chunk, range_of(&block, &chunk).unwrap()).unwrap();
         filters += 1;
         let values = group.column(group.paths.get(footer.paths.name(column.path)).unwrap()).unwrap();
         for i in 0..values.len() {
             let folded = crate::event::fold::fold(values.text(i, &mut scratch)).into_owned();
             assert!(filter.may_contain_value(&folded), "{folded}");
+            assert!(filter.may_contain_substring(folded.as_bytes()), "{folded}");
         }
     }
-    assert!(filters >= 3);
+    assert!(filters >= 2);
 }
 
 #[test]

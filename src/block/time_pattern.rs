@@ -57,6 +57,22 @@ pub enum TimePiece {
 pub struct TimePattern(pub Vec<TimePiece>);
 
 impl TimePattern {
+    /// What stands between the parts.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            TimePiece::Literal(text) => Some(text.as_str()),
+            TimePiece::Part(_) => None,
+        })
+    }
+
+    /// Whether it writes all times with as many digits.
+    pub(super) fn has_one_length(&self) -> bool {
+        use TimePart::{DateBare, HourBare, UnixMilliseconds, UnixSeconds};
+        let varies =
+            |piece: &TimePiece| matches!(piece, TimePiece::Part(DateBare | HourBare | UnixSeconds | UnixMilliseconds));
+        !self.0.iter().any(varies)
+    }
+
     /// Adds the text of a time, nanoseconds since 1970, to `out`.
     pub fn write(&self, time: i64, out: &mut Vec<u8>) {
         let civil = civil(time);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::encoding::presence::{self, RowsByShape, SlotIndex};
 use super::encoding::values::{self, Stored};
 use super::encoding::{ChunkOut, Compressor, Pack, ints, texts};
-use super::filter::{FilterBuilder, Filters};
+use super::filter::FilterBuilder;
 use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
 use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
 use super::split::{References, Rows, Split, split};
@@ -240,8 +240,10 @@ impl BlockWriter {
             }
         }
         let parts = Parts { head: out.head, body: out.body };
-        let filtered = self.options.filters && codes.is_none();
-        let filters = if filtered { self.filters.filters(own_values, spellings) } else { Filters::default() };
+        let filter = match self.options.filters {
+            true => self.filters.filter(own_values, spellings, parts.len(), &mut self.compressor),
+            false => None,
+        };
         EncodedColumn {
             pooled: small || parts.len() <= POOLED_CHUNK_BYTES_MAX,
             info: ColumnInfo {
@@ -256,11 +258,10 @@ impl BlockWriter {
                 refers: stored.as_ref().map_or_else(Vec::new, |stored| stored.refers.clone()),
                 text_bytes: text_bytes(codes, own_values),
                 chunk: NO_CHUNK,
-                words: None,
-                trigrams: None,
+                filter: None,
             },
             parts,
-            filters,
+            filter,
         }
     }
 
@@ -291,13 +292,11 @@ impl BlockWriter {
     }
 
     fn add_column(&mut self, column: EncodedColumn) -> ColumnInfo {
-        let EncodedColumn { mut info, parts, filters, pooled } = column;
+        let EncodedColumn { mut info, parts, filter, pooled } = column;
         if !pooled {
             info.chunk = self.add_chunk(parts);
         }
-        let mut add = |part: Option<(Vec<u8>, Vec<u8>)>| part.map(|(head, body)| self.add_chunk(Parts { head, body }));
-        info.words = add(filters.words);
-        info.trigrams = add(filters.trigrams);
+        info.filter = filter.map(|(head, body)| self.add_chunk(Parts { head, body }));
         info
     }
 
@@ -394,7 +393,8 @@ impl Parts {
 struct EncodedColumn {
     info: ColumnInfo,
     parts: Parts,
-    filters: Filters,
+    /// Head and body of its filter.
+    filter: Option<(Vec<u8>, Vec<u8>)>,
     pooled: bool,
 }
 
@@ -427,7 +427,8 @@ fn row_time_form(
     all.then_some(*form)
 }
 
-fn form_of(values: &Values) -> Form {
+/// The form of a column with these entries.
+pub(crate) fn form_of(values: &Values) -> Form {
     match values {
         Values::Texts(_) => Form::Texts,
         Values::Integers(_) => Form::Integers,

@@ -120,6 +120,9 @@ pub struct SearchArgs {
     /// Search this data directory itself; no server may be using it
     #[arg(long, conflicts_with = "url")]
     pub data_dir: Option<PathBuf>,
+    /// Say what was left out and why, what was read, and where the time went
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// `helios tail`

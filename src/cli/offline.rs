@@ -62,6 +62,7 @@ fn request(args: &SearchArgs, now: UnixNanos) -> Result<SearchRequest, Failure> 
         limit: args.limit,
         sort: range.sort.clone(),
         zone: range.tz.clone(),
+        explain: args.explain,
         ..SearchRequest::new("", args.query.join(" "), now)
     })
 }

@@ -44,6 +44,14 @@ pub(super) struct Answer {
     pub(super) took_ms: u64,
     pub(super) partial: bool,
     pub(super) warnings: Vec<String>,
+    pub(super) stats: AnswerStats,
+}
+
+/// What was looked at.
+#[derive(Debug, Deserialize)]
+pub(super) struct AnswerStats {
+    /// By name.
+    pub(super) explain: Option<serde_json::Map<String, Value>>,
 }
 
 /// The rows of an answer.

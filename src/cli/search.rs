@@ -27,6 +27,7 @@ pub(super) async fn run(host: Host, args: SearchArgs) -> Result<(), Failure> {
 async fn ask_server(host: Host, args: &SearchArgs) -> Result<Vec<u8>, Failure> {
     let mut client = remote::client(host, &args.server)?;
     let params = Parameters::new(&args.query, &args.server).range(&args.range).with("limit", args.limit.to_string());
+    let params = if args.explain { params.with("explain", "true".to_owned()) } else { params };
     let response = client.get("/api/search", &params.pairs()).await?;
     Ok(client.whole(response).await?.to_vec())
 }
@@ -42,6 +43,10 @@ fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
     answer.warnings.iter().for_each(|warning| output::say(&format!("helios: {warning}")));
     if answer.partial {
         output::say("helios: the answer is not complete");
+    }
+    if let Some(explain) = &answer.stats.explain {
+        let width = explain.keys().map(String::len).max().unwrap_or(0);
+        explain.iter().for_each(|(name, value)| output::say(&format!("{name:width$}  {value:>12}")));
     }
     if format == Format::Table {
         output::say(&summary(answer));

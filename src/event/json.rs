@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::keys::{Key, Keys};
 use super::spelling::unescape;
-use super::{Field, Spelling};
+use super::{Field, PathId, Spelling};
 
 /// Most values of one event. The rest stays in `raw` and is counted.
 pub const FIELDS_MAX: usize = 2_000;
@@ -43,6 +43,8 @@ pub(super) struct Walker<'a, 'p> {
     raw: &'a [u8],
     /// The line as text, where all of it is.
     text: Option<&'a str>,
+    /// Whether a control character is anywhere in the line: then strings are looked at byte by byte.
+    controls: bool,
     at: usize,
     keys: &'p mut Keys,
     fields: &'p mut Vec<Field<'a>>,
@@ -62,11 +64,61 @@ impl<'a, 'p> Walker<'a, 'p> {
     pub(super) fn new(raw: &'a [u8], keys: &'p mut Keys, fields: &'p mut Vec<Field<'a>>) -> Walk<Self> {
         u32::try_from(raw.len()).map_err(|_| LineError::TooLong)?;
         keys.rewind();
-        Ok(Self { raw, text: simdutf8::basic::from_utf8(raw).ok(), at: 0, keys, fields, dropped: 0 })
+        let text = simdutf8::basic::from_utf8(raw).ok();
+        Ok(Self { raw, text, controls: has_controls(raw), at: 0, keys, fields, dropped: 0 })
+    }
+
+    /// Goes back to the beginning.
+    pub(super) fn restart(&mut self) {
+        self.at = 0;
+        self.fields.clear();
+    }
+
+    /// Whether all of the line is UTF-8.
+    pub(super) fn is_text(&self) -> bool {
+        self.text.is_some()
+    }
+
+    /// What lies ahead.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.raw[self.at..]
+    }
+
+    /// Goes on by bytes that are known.
+    pub(super) fn pass(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// Reads the string of `path` whose opening quote was passed, if its spelling is [`Spelling::Json`], and
+    /// stops before the closing quote.
+    pub(super) fn text_of(&mut self, path: PathId) -> Option<()> {
+        let StringSpan { start, end, escapes } = self.string().ok()?;
+        self.at = end;
+        let (start_u32, end_u32) = (start as u32, end as u32);
+        let text = if escapes {
+            let bytes = &self.raw[start..end];
+            let decoded = unescape(bytes);
+            let spelled = decoded.exact && Spelling::of_string(&decoded.text, bytes) == Some(Spelling::Json);
+            Cow::Owned(spelled.then_some(decoded.text)?)
+        } else {
+            Cow::Borrowed(&self.text?[start..end])
+        };
+        self.fields.push(Field { path, start: start_u32, end: end_u32, text, spelling: Some(Spelling::Json) });
+        Some(())
+    }
+
+    /// Reads the number, `true` or `false` of `path` that comes next.
+    pub(super) fn bare_of(&mut self, path: PathId) -> Option<()> {
+        let start = self.at;
+        let null = self.bare_scalar().ok()?;
+        let text = Cow::Borrowed(&self.text?[start..self.at]);
+        let (start, end) = (start as u32, self.at as u32);
+        self.fields.push(Field { path, start, end, text, spelling: Some(Spelling::Bare) });
+        (!null).then_some(())
     }
 
     /// Walks the whole line. Returns how many fields were beyond the limits.
-    pub(super) fn line(mut self) -> Walk<u32> {
+    pub(super) fn line(&mut self) -> Walk<u32> {
         if self.raw.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len();
         }
@@ -221,7 +273,8 @@ impl<'a, 'p> Walker<'a, 'p> {
         let start = self.at;
         let mut escapes = false;
         loop {
-            self.at += plain_bytes(&self.raw[self.at..]);
+            let rest = &self.raw[self.at..];
+            self.at += if self.controls { plain_bytes(rest) } else { unquoted_bytes(rest) };
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -357,7 +410,7 @@ impl<'a, 'p> Walker<'a, 'p> {
     }
 
     /// The path of a value about to be added; `None`, and counted, if a limit forbids it.
-    fn path_of_next(&mut self, key: Key) -> Option<super::PathId> {
+    fn path_of_next(&mut self, key: Key) -> Option<PathId> {
         let room = self.fields.len() < FIELDS_MAX;
         let path = if room { self.keys.path(key) } else { None };
         if path.is_none() {
@@ -392,6 +445,16 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether any byte is a control character. Without a way out, so that it is done many bytes at a time.
+fn has_controls(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | (byte < 0x20))
+}
+
+/// How many bytes come before the first quote or backslash.
+fn unquoted_bytes(bytes: &[u8]) -> usize {
+    memchr::memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
 }
 
 /// How many bytes come before the first quote, backslash or control character. Eight at a time: the

@@ -68,6 +68,9 @@ pub struct Line<'a> {
     pub message: Option<u32>,
     /// Index in `fields` of the value that is the source.
     pub source: Option<u32>,
+    /// Lines of one parser with equal numbers here have equal bytes around values of equal fields in equal
+    /// spellings, and the same of these are message and source. `None`: nobody has looked.
+    pub form: Option<u32>,
     /// Fields beyond the limit, which are kept in `raw` only.
     pub fields_dropped: u32,
 }

@@ -5,7 +5,7 @@
 //! Of several values, of an array or a repeated key, the first is taken. A time that cannot be read is
 //! not made up for by a later key: the time of arrival is honest, a guess is not.
 
-use super::{Line, PathTable, time};
+use super::{Field, Line, PathTable, time};
 
 /// Keys of the event time. All lists are compared without case.
 pub const TIMESTAMP_KEYS: &[&str] =
@@ -20,6 +20,24 @@ pub const SOURCE_KEYS: &[&str] = &["source", "log.source", "_source"];
 pub(super) struct Roles {
     /// By path id.
     roles: Vec<Option<Role>>,
+}
+
+/// Which values of a line play a part, by their index among its fields.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    timestamp: Option<u32>,
+    message: Option<u32>,
+    source: Option<u32>,
+}
+
+impl Parts {
+    /// Sets the mapped members of a line of which these are the parts.
+    pub(super) fn assign(self, line: &mut Line<'_>, arrival_ns: i64) {
+        let text = |index: u32| &line.fields[index as usize].text;
+        line.timestamp = self.timestamp.and_then(|index| time::parse_time(text(index), arrival_ns));
+        line.message = self.message;
+        line.source = self.source;
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -37,11 +55,11 @@ enum List {
 }
 
 impl Roles {
-    /// Sets the mapped members of `line` from its fields.
-    pub(super) fn assign(&mut self, paths: &PathTable, line: &mut Line<'_>, arrival_ns: i64) {
+    /// Which of these values of one line play a part.
+    pub(super) fn of(&mut self, paths: &PathTable, fields: &[Field<'_>]) -> Parts {
         self.learn(paths);
         let mut best = [None::<(u8, u32)>; 3];
-        for (index, field) in line.fields.iter().enumerate() {
+        for (index, field) in fields.iter().enumerate() {
             let Some(role) = self.roles[field.path.0 as usize] else { continue };
             let best = &mut best[role.list as usize];
             if best.is_none_or(|(rank, _)| role.rank < rank) {
@@ -49,9 +67,7 @@ impl Roles {
             }
         }
         let [timestamp, message, source] = best.map(|found| found.map(|(_, index)| index));
-        line.timestamp = timestamp.and_then(|index| time::parse_time(&line.fields[index as usize].text, arrival_ns));
-        line.message = message;
-        line.source = source;
+        Parts { timestamp, message, source }
     }
 
     fn learn(&mut self, paths: &PathTable) {

@@ -10,6 +10,7 @@ pub mod fold;
 pub mod id;
 pub mod json;
 pub mod keys;
+mod known;
 pub mod line;
 pub mod mapping;
 pub mod parser;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::json::Walker;
 use super::keys::Keys;
+use super::known::KnownLines;
 use super::mapping::Roles;
 use super::{Field, Line, LineError, LineKind, PathTable, Spelling, time};
 
@@ -18,6 +19,7 @@ pub const TEXT_FIELD: &str = "message";
 #[derive(Default)]
 pub struct LineParser {
     keys: Keys,
+    known: KnownLines,
     roles: Roles,
 }
 
@@ -51,12 +53,31 @@ impl LineParser {
     ) -> Result<(), LineError> {
         line.clear(kind, raw);
         match kind {
-            LineKind::Json => {
-                line.fields_dropped = Walker::new(raw, &mut self.keys, &mut line.fields)?.line()?;
-                self.roles.assign(self.keys.paths(), line, arrival_ns);
-            }
+            LineKind::Json => self.json(line, arrival_ns)?,
             LineKind::Text => self.text(line, arrival_ns)?,
         }
+        Ok(())
+    }
+
+    fn json(&mut self, line: &mut Line<'_>, arrival_ns: i64) -> Result<(), LineError> {
+        let mut walker = Walker::new(line.raw, &mut self.keys, &mut line.fields)?;
+        let form = match self.known.read(&mut walker) {
+            Some(form) => form,
+            None => {
+                walker.restart();
+                line.fields_dropped = walker.line()?;
+                let parts = self.roles.of(self.keys.paths(), &line.fields);
+                let all = line.fields_dropped == 0;
+                let learned = all.then(|| self.known.learn(line.raw, &line.fields, parts)).flatten();
+                let Some(form) = learned else {
+                    parts.assign(line, arrival_ns);
+                    return Ok(());
+                };
+                form
+            }
+        };
+        line.form = Some(form.number);
+        form.parts.assign(line, arrival_ns);
         Ok(())
     }
 

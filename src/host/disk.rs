@@ -71,6 +71,11 @@ pub trait DiskFile: Send + Sync {
     /// of them may be in the file.
     fn append(&self, bytes: Bytes) -> BoxFuture<'_, io::Result<u64>>;
 
+    /// As [`DiskFile::append`] of all pieces one after the other, for who would have to copy them into one.
+    fn append_pieces(&self, pieces: Vec<Bytes>) -> BoxFuture<'_, io::Result<u64>> {
+        self.append(pieces.concat().into())
+    }
+
     /// Exactly `len` bytes from `offset`; [`io::ErrorKind::UnexpectedEof`] if the file is shorter.
     fn read_at(&self, offset: u64, len: usize) -> BoxFuture<'_, io::Result<Bytes>>;
 

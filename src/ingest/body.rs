@@ -1,6 +1,6 @@
 //! A request's body on its way from the wire to pieces of whole lines.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::decode::{DecodeError, Decoder};
 use super::reader::{LineReader, Piece};
@@ -13,6 +13,8 @@ pub struct BodyReader {
     decoder: Decoder,
     lines: LineReader,
     ended: bool,
+    /// What of a body that is not encoded has not gone into `lines`.
+    plain: Bytes,
     /// What of the decoder's last step has not gone into `lines`.
     step: Vec<u8>,
     step_at: usize,
@@ -26,7 +28,12 @@ impl BodyReader {
     pub fn new(content_encoding: Option<&str>, line_bytes_max: usize) -> Result<Self, DecodeError> {
         let decoder = Decoder::new(content_encoding)?;
         let lines = LineReader::new(line_bytes_max);
-        Ok(Self { decoder, lines, ended: false, step: Vec::new(), step_at: 0 })
+        Ok(Self { decoder, lines, ended: false, plain: Bytes::new(), step: Vec::new(), step_at: 0 })
+    }
+
+    /// Says how many bytes are likely to come, decoded, so that memory is asked for once.
+    pub fn expect(&mut self, bytes: u64) {
+        self.lines.expect(bytes);
     }
 
     /// Takes a chunk as it came.
@@ -53,6 +60,16 @@ impl BodyReader {
     /// [`BodyReader::first_unread_line`] on are not read.
     pub fn next_piece(&mut self) -> Result<Option<Piece>, DecodeError> {
         loop {
+            if self.plain.is_empty() {
+                self.plain = self.decoder.take_plain()?;
+            }
+            let mut rest = &*self.plain;
+            let piece = self.lines.take(&mut rest);
+            let taken = self.plain.len() - rest.len();
+            self.plain.advance(taken);
+            if piece.is_some() {
+                return Ok(piece);
+            }
             let mut rest = &self.step[self.step_at..];
             let piece = self.lines.take(&mut rest);
             self.step_at = self.step.len() - rest.len();

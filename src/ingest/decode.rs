@@ -69,6 +69,19 @@ impl Decoder {
         Ok(Self { codec, input: Bytes::new(), taken: 0, given: 0, ended: false })
     }
 
+    /// Takes a chunk of a body that is not encoded back out, as it came; nothing if the body is encoded.
+    ///
+    /// # Errors
+    /// If the body has become too large.
+    pub fn take_plain(&mut self) -> Result<Bytes, DecodeError> {
+        if !matches!(self.codec, Codec::Identity) {
+            return Ok(Bytes::new());
+        }
+        self.given = self.taken;
+        self.check_bounds()?;
+        Ok(std::mem::take(&mut self.input))
+    }
+
     /// Gives the decoder bytes as they came.
     ///
     /// # Errors

@@ -44,6 +44,8 @@ pub struct LineReader {
     first_line: u64,
     /// The line being passed over.
     skipping: bool,
+    /// How many bytes are likely to come.
+    expected_bytes: u64,
 }
 
 impl LineReader {
@@ -51,7 +53,13 @@ impl LineReader {
     /// `\n`, and never more than a record less one.
     pub fn new(line_bytes_max: usize) -> Self {
         let line_bytes_max = line_bytes_max.min(RECORD_BYTES_MAX - 1);
-        Self { line_bytes_max, body: BytesMut::new(), whole: 0, first_line: 1, skipping: false }
+        Self { line_bytes_max, body: BytesMut::new(), whole: 0, first_line: 1, skipping: false, expected_bytes: 0 }
+    }
+
+    /// Says how many bytes are likely to come. What comes beyond costs copies, what does not come nothing
+    /// but address space.
+    pub fn expect(&mut self, bytes: u64) {
+        self.expected_bytes = bytes;
     }
 
     /// Number of the first line that was not given out, from 1.
@@ -93,7 +101,12 @@ impl LineReader {
         if let Some(last) = memchr::memrchr(b'\n', taken) {
             self.whole = self.body.len() + last + 1;
         }
+        if self.body.is_empty() {
+            let expected = usize::try_from(self.expected_bytes).unwrap_or(RECORD_BYTES_MAX);
+            self.body.reserve(expected.clamp(taken.len(), RECORD_BYTES_MAX));
+        }
         self.body.extend_from_slice(taken);
+        self.expected_bytes = self.expected_bytes.saturating_sub(taken.len() as u64);
         if self.body.len() - self.whole > self.line_bytes_max {
             self.body.truncate(self.whole);
             self.skipping = true;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
+use super::explain::Explain;
 use super::value::{Value, print_time};
 use crate::event::EventId;
 
@@ -46,6 +47,9 @@ pub struct SearchStats {
     pub bytes_read: u64,
     /// Events in the row groups that were looked at.
     pub rows_scanned: u64,
+    /// The same in detail, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Explain>,
 }
 
 /// How far a query has come.

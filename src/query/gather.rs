@@ -104,6 +104,7 @@ impl Search<'_> {
         W: FnMut(&View) -> Result<(Groups, u64), Stop> + Send + 'static,
     {
         let state = Gathering::begin(source, reduction, plan, &self.budget)?;
+        source.counters.groups_known.fetch_add((source.tasks.len() - state.left.len()) as u64, Ordering::Relaxed);
         if let Some((rows, arrived)) = state.table(source) {
             return Ok(Gathered { arrived, rows });
         }
@@ -144,7 +145,7 @@ where
     let kept = task.id().filter(|id| state.asked.contains(id)).zip(state.plan.clone());
     let into =
         Arc::clone(if task.id().is_some_and(|id| state.asked.contains(&id)) { &state.stored } else { &state.others });
-    let shared = Arc::clone(&source.context.shared);
+    let (shared, counters) = (Arc::clone(&source.context.shared), Arc::clone(&source.counters));
     let (reduction, budget) = (Arc::clone(reduction), budget.clone());
     let part_bytes_max = task.rows as usize * PART_BYTES_PER_ROW;
     move |view| {
@@ -157,6 +158,7 @@ where
         if let Some(part) = shared.results.part(&plan.groups, id) {
             let part = part.attached(&reduction, &budget)?;
             let count = part.matched();
+            counters.groups_known.fetch_add(1, Ordering::Relaxed);
             into.merge(part)?;
             return Ok(count);
         }

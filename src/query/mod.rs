@@ -16,6 +16,7 @@ mod cursor;
 pub mod decimal;
 mod discover;
 pub mod error;
+pub mod explain;
 mod export;
 mod gather;
 pub mod language;
@@ -47,6 +48,7 @@ pub use answer::{
     SearchEvent, Table,
 };
 pub use error::{BadQuery, QueryError};
+pub use explain::Explain;
 pub use request::{
     Access, AggregateRequest, Cancel, CancelOnDrop, ContextRequest, CountMode, DiscoverRequest, ExportRequest, Grant,
     HistogramRequest, Scope, SearchRequest,

@@ -43,6 +43,8 @@ pub struct SearchRequest {
     pub count: CountMode,
     /// IANA zone in which days begin; `None`: UTC.
     pub zone: Option<String>,
+    /// Whether the answer's `stats` say in detail what was done.
+    pub explain: bool,
     /// What `now` means.
     pub now: UnixNanos,
 }
@@ -205,6 +207,7 @@ impl SearchRequest {
             sort: None,
             count: CountMode::Exact,
             zone: None,
+            explain: false,
             now,
         }
     }

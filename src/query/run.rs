@@ -69,6 +69,7 @@ pub(crate) async fn search(
     answer.warnings = warnings;
     answer.partial |= partial;
     answer.stats = search.source.stats();
+    answer.stats.explain = request.explain.then(|| search.source.explain());
     answer.took_ms = (context.shared.host.clock.monotonic() - started).as_millis() as u64;
     Ok(answer)
 }
@@ -336,18 +337,24 @@ pub(crate) fn matches_of_group(
     let mut memory = Memory::new(&filter);
     let mut known: Option<Bitmap> = None;
     let (before, keep) = (task.known.clone(), source.keeper(task));
+    let (counters, clock) = (Arc::clone(&source.counters), Arc::clone(&source.context.shared.host.clock));
     move |view| {
         if let Some(known) = &known {
             return Ok(known.clone());
         }
-        let rows = match &before {
-            Some(before) => {
-                let mut rows = rows_in_time(&scope, view)?;
+        let started = clock.monotonic();
+        let found = match &before {
+            Some(before) => rows_in_time(&scope, view).map_err(Stop::from).map(|mut rows| {
                 rows.and(&before.to_bitmap(view.rows()));
                 rows
-            }
-            None => rows_that_fit(&filter, &scope, view, &mut memory, &cancel)?,
+            }),
+            None => rows_that_fit(&filter, &scope, view, &mut memory, &cancel),
         };
+        counters.find.add(clock.monotonic().saturating_sub(started));
+        let rows = found?;
+        let ruled_out = rows.is_empty() && !view.has_loaded_values();
+        let kind = if ruled_out { &counters.groups_ruled_out } else { &counters.groups_scanned };
+        kind.fetch_add(1, Ordering::Relaxed);
         if let Some(keep) = &keep {
             keep(&rows);
         }

@@ -4,15 +4,17 @@
 //! group's work needs is loaded by need: the work says what is missing, the parts are fetched, and it
 //! is asked again.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::answer::{Progress, SearchStats};
 use super::cache::Chunk;
 use super::error::QueryError;
+use super::explain::{Counters, Explain, Planned};
 use super::prepare::Prepared;
 use super::request::Scope;
 use super::results::{GroupId, Matches};
@@ -62,18 +64,9 @@ pub(crate) struct Source {
     /// What names the filter where its outcomes are kept; `None`: they are not.
     rows_plan: Option<Arc<str>>,
     blocks: u64,
-    blocks_pruned: u64,
+    planned: Planned,
     /// The cache's time when the query began.
     since: u64,
-}
-
-/// Counts of what was done so far.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) groups_done: AtomicU64,
-    pub(crate) bytes_read: AtomicU64,
-    pub(crate) rows_scanned: AtomicU64,
-    pub(crate) matched: AtomicU64,
 }
 
 /// Groups that are being worked on or wait for their turn, for each worker of the pool.
@@ -110,6 +103,7 @@ impl Source {
         filter: &Filter,
         rows_plan: Option<Arc<str>>,
     ) -> Result<Self, QueryError> {
+        let started = context.shared.host.clock.monotonic();
         let mut source = Self {
             context: context.clone(),
             tasks: Vec::new(),
@@ -117,7 +111,7 @@ impl Source {
             counters: Arc::default(),
             rows_plan,
             blocks: 0,
-            blocks_pruned: 0,
+            planned: Planned::default(),
             since: context.shared.cache.now(),
         };
         for partition in &snapshot.partitions {
@@ -127,6 +121,7 @@ impl Source {
         }
         // The sort is stable, so that equal snapshots are read in equal order.
         source.tasks.sort_by_key(|task| std::cmp::Reverse(task.times.1));
+        source.planned.time = context.shared.host.clock.monotonic().saturating_sub(started);
         Ok(source)
     }
 
@@ -139,7 +134,7 @@ impl Source {
             counters: Arc::default(),
             rows_plan: None,
             blocks: 0,
-            blocks_pruned: 0,
+            planned: Planned::default(),
             since: 0,
         }
     }
@@ -150,20 +145,23 @@ impl Source {
         let filter = Arc::new(filter.in_partition(&partition.key));
         let first = i64::from(partition.key.day).saturating_mul(DAY_NS);
         if filter.is_never() || !self.scope.overlaps(first, first.saturating_add(DAY_NS - 1)) {
-            self.blocks_pruned += partition.blocks.len() as u64;
+            self.planned.blocks_out_of_partition += partition.blocks.len() as u64;
             return Ok(());
         }
         let (first, last) = self.scope.window();
         let found = partition.blocks.overlapping(first, last).blocks;
-        self.blocks_pruned += (partition.blocks.len() - found.len()) as u64;
+        self.planned.blocks_out_of_time += (partition.blocks.len() - found.len()) as u64;
         self.context.cancel.check()?;
         for block in found {
             for (group, span) in block.entry.groups().enumerate() {
+                self.planned.groups += 1;
                 if !self.scope.overlaps(span.min_time, span.max_time) {
+                    self.planned.groups_out_of_time += 1;
                     continue;
                 }
                 let known = self.known(&filter, &(block.entry.id, group as u32));
                 if known == Some(Matches::None) {
+                    self.planned.groups_known_empty += 1;
                     continue;
                 }
                 self.tasks.push(Arc::new(Task {
@@ -178,8 +176,10 @@ impl Source {
             }
         }
         for group in &partition.head {
+            self.planned.groups += 1;
             let view = View::Memory(Arc::clone(group));
             let Some(times) = view.time_range().filter(|(first, last)| self.scope.overlaps(*first, *last)) else {
+                self.planned.groups_out_of_time += 1;
                 continue;
             };
             self.tasks.push(Arc::new(Task {
@@ -243,6 +243,7 @@ impl Source {
             async move {
                 if let Some(outcome) = known(index, task) {
                     self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
+                    self.counters.groups_known.fetch_add(1, Ordering::Relaxed);
                     return Ok(outcome);
                 }
                 let outcome = self.run(task, work).await;
@@ -263,7 +264,7 @@ impl Source {
         self.context.cancel.check()?;
         let mut job = Job { view: task.view().await?, work, pending: Vec::new() };
         loop {
-            let (shared, since) = (Arc::clone(&self.context.shared), self.since);
+            let (shared, since, counters) = (Arc::clone(&self.context.shared), self.since, Arc::clone(&self.counters));
             let cost = Cost::bytes(u64::from(task.rows) * ROW_COST_BYTES);
             let place = task.place.clone();
             let (back, outcome) = self
@@ -272,20 +273,25 @@ impl Source {
                 .host
                 .cpu
                 .run(cost, move || {
-                    let outcome = job.step(&shared, &place, since);
+                    let outcome = job.step(&shared, &place, since, &counters);
                     (job, outcome)
                 })
                 .await;
             job = back;
             match outcome? {
                 Step::Done(answer) => return Ok(answer),
-                Step::Read(keys) => job.pending = self.read(&task.place, &job.view, keys).await?,
+                Step::Read(keys) => {
+                    let started = self.context.shared.host.clock.monotonic();
+                    job.pending = self.read(&task.place, &job.view, keys).await?;
+                    self.counters.read.add(self.context.shared.host.clock.monotonic().saturating_sub(started));
+                }
             }
             self.context.cancel.check()?;
         }
     }
 
-    /// Fetches the bytes of parts. Parts that share a range are read once.
+    /// Fetches the bytes of parts: those that lie close together with one read, ranges that lie apart beside
+    /// each other.
     async fn read(
         &self,
         place: &Place,
@@ -295,35 +301,45 @@ impl Source {
         let (Place::Stored { block, .. }, View::Stored(StoredView { footer, group, .. })) = (place, view) else {
             panic!("nothing is read of a group that is in memory");
         };
-        let mut read: Vec<(u64, Bytes)> = Vec::new();
-        let mut parts = Vec::with_capacity(keys.len());
+        let mut chunks = Vec::with_capacity(keys.len());
         for key in keys {
             // A block whose shapes name columns that it has not is damaged, whatever its checksums say.
             let Some(chunk) = footer.groups[*group].chunk(key) else {
                 return Err(corrupt(block, &BlockError::Damaged("a part that others need is missing")));
             };
-            let known = read.iter().find(|(offset, _)| *offset == chunk.offset).map(|(_, bytes)| bytes.clone());
-            let bytes = match known {
-                Some(bytes) => bytes,
-                None => {
-                    let bytes = read_range(block, chunk.offset, chunk.len as usize).await?;
-                    self.counters.bytes_read.fetch_add(u64::from(chunk.len), Ordering::Relaxed);
-                    read.push((chunk.offset, bytes.clone()));
-                    bytes
-                }
-            };
-            parts.push((key, bytes));
+            chunks.push((key, chunk.offset..chunk.offset.saturating_add(u64::from(chunk.len))));
         }
-        Ok(parts)
+        let ranges = joined(chunks.iter().map(|(_, range)| range.clone()).collect());
+        let reads = stream::iter(ranges.into_iter().map(|range| self.read_range(block, range)));
+        let read: Vec<(u64, Bytes)> = reads.buffered(READS_AT_A_TIME).try_collect().await?;
+        let bytes_of = |range: Range<u64>| {
+            let (start, bytes) = &read[read.partition_point(|(start, _)| *start <= range.start) - 1];
+            bytes.slice((range.start - start) as usize..(range.end - start) as usize)
+        };
+        Ok(chunks.into_iter().map(|(key, range)| (key, bytes_of(range))).collect())
+    }
+
+    async fn read_range(&self, block: &StoredBlock, range: Range<u64>) -> Result<(u64, Bytes), QueryError> {
+        let len = usize::try_from(range.end - range.start).expect("a range of a few parts fits memory");
+        let bytes = block.read(range.start, len).await.map_err(|error| unreadable(block, error))?;
+        self.counters.bytes_read.fetch_add(len as u64, Ordering::Relaxed);
+        self.counters.ranges_read.fetch_add(1, Ordering::Relaxed);
+        Ok((range.start, bytes))
     }
 
     pub(crate) fn stats(&self) -> SearchStats {
         SearchStats {
             blocks: self.blocks,
-            blocks_pruned: self.blocks_pruned,
+            blocks_pruned: self.planned.blocks_out_of_partition + self.planned.blocks_out_of_time,
             bytes_read: self.counters.bytes_read.load(Ordering::Relaxed),
             rows_scanned: self.counters.rows_scanned.load(Ordering::Relaxed),
+            explain: None,
         }
+    }
+
+    /// What was done, in detail.
+    pub(crate) fn explain(&self) -> Explain {
+        self.counters.explain(&self.planned)
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -355,11 +371,31 @@ enum Step<T> {
 }
 
 impl<W> Job<W> {
-    fn step<T>(&mut self, shared: &QueryShared, place: &Place, since: u64) -> Result<Step<T>, QueryError>
+    fn step<T>(
+        &mut self,
+        shared: &QueryShared,
+        place: &Place,
+        since: u64,
+        counters: &Counters,
+    ) -> Result<Step<T>, QueryError>
     where
         W: FnMut(&View) -> Result<T, Stop>,
     {
+        let clock = &shared.host.clock;
+        let started = clock.monotonic();
+        counters.parts_read.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
         self.decode(shared, place, since)?;
+        let decoded = clock.monotonic();
+        counters.decode.add(decoded.saturating_sub(started));
+        let outcome = self.work(shared, place, counters);
+        counters.work.add(clock.monotonic().saturating_sub(decoded));
+        outcome
+    }
+
+    fn work<T>(&mut self, shared: &QueryShared, place: &Place, counters: &Counters) -> Result<Step<T>, QueryError>
+    where
+        W: FnMut(&View) -> Result<T, Stop>,
+    {
         loop {
             let missing = match (self.work)(&self.view) {
                 Ok(answer) => return Ok(Step::Done(answer)),
@@ -371,7 +407,7 @@ impl<W> Job<W> {
                 },
                 Err(Stop::Missing(missing)) => missing,
             };
-            let unread = self.take_cached(shared, place, missing);
+            let unread = self.take_cached(shared, place, missing, counters);
             if !unread.is_empty() {
                 return Ok(Step::Read(unread));
             }
@@ -379,7 +415,13 @@ impl<W> Job<W> {
     }
 
     /// Takes what the cache has; gives back what has to be read.
-    fn take_cached(&mut self, shared: &QueryShared, place: &Place, missing: Vec<ChunkKey>) -> Vec<ChunkKey> {
+    fn take_cached(
+        &mut self,
+        shared: &QueryShared,
+        place: &Place,
+        missing: Vec<ChunkKey>,
+        counters: &Counters,
+    ) -> Vec<ChunkKey> {
         let (Place::Stored { block, group }, View::Stored(stored)) = (place, &self.view) else {
             panic!("nothing is missing of a group that is in memory");
         };
@@ -393,7 +435,10 @@ impl<W> Job<W> {
                 continue;
             }
             match shared.cache.get(&(block.entry.id, *group as u32, key)) {
-                Some(chunk) => self.view.insert(key, chunk),
+                Some(chunk) => {
+                    counters.parts_cached.fetch_add(1, Ordering::Relaxed);
+                    self.view.insert(key, chunk);
+                }
                 None => {
                     wanted.extend(footer.needs(*group, key));
                     unread.push(key);
@@ -449,7 +494,7 @@ fn decode_chunk(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk,
             let columns = &referred.collect::<Vec<_>>();
             Chunk::Column(Arc::new(footer.decode_column(group, path, bytes, Context { times, shapes, columns })?))
         }
-        ChunkKey::Words(_) | ChunkKey::Trigrams(_) => {
+        ChunkKey::Filter(_) => {
             let chunk = footer.groups[group].chunk(key).expect("only parts that exist are decoded");
             Chunk::Filter(Arc::new(footer.decode_filter(&chunk, bytes)?))
         }
@@ -487,9 +532,24 @@ pub(crate) async fn footer_of(block: &StoredBlock) -> Result<Arc<Footer>, QueryE
     block.footer().await.map_err(|error| unreadable(block, error))
 }
 
-async fn read_range(block: &StoredBlock, offset: u64, len: usize) -> Result<Bytes, QueryError> {
-    block.read(offset, len).await.map_err(|error| unreadable(block, error))
+/// Ranges in order, those that lie close together as one.
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(READ_GAP_BYTES) => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
+
+/// Bytes between two parts that are read for nothing rather than read around.
+const READ_GAP_BYTES: u64 = 32 << 10;
+
+/// Reads of one group at the same time.
+const READS_AT_A_TIME: usize = 4;
 
 /// What the disk said, or that what it gave is no block.
 fn unreadable(block: &StoredBlock, source: std::io::Error) -> QueryError {

@@ -109,6 +109,43 @@ fn what_is_forgotten_for_want_of_room_changes_no_answer() {
     (0..SEEDS).for_each(|seed| check(100 + seed, 100_000));
 }
 
+#[test]
+fn an_explained_answer_says_for_every_group_what_became_of_it() {
+    let root = tempfile::tempdir().unwrap();
+    block_on(async {
+        let mut rng = Rng::new(7);
+        let engine =
+            Engine::open(host(), root.path().to_path_buf(), Settings::default(), Arc::new(Replay)).await.unwrap();
+        for _ in 0..3 {
+            ingest(&engine, &mut generate::events(&mut rng, EVENTS)).await;
+            engine.flush_now().await;
+        }
+        let (snapshot, context) = (engine.snapshot(|_| true), context(64 << 20));
+        for query in ["*", "level:error", "nowhere_at_all:x", "level:* | stats count by level", "* | top 2 level"] {
+            for time in ["first", "again"] {
+                let mut request = SearchRequest::new("default", query, UnixNanos(FIRST_TIME + RANGE));
+                request.scope.start = Some(FIRST_TIME);
+                let plain = search(&context, &snapshot, &request).await.unwrap();
+                assert_eq!(plain.stats.explain, None);
+                request.explain = true;
+                let told = search(&context, &snapshot, &request).await.unwrap();
+                let explain = told.stats.explain.unwrap();
+                let parts = [
+                    explain.groups_out_of_time,
+                    explain.groups_known_empty,
+                    explain.groups_known,
+                    explain.groups_ruled_out,
+                    explain.groups_scanned,
+                ];
+                assert_eq!(parts.iter().sum::<u64>(), explain.groups, "{time} {query}: {explain:?}");
+                assert!(explain.groups > 0 || explain.blocks_out_of_partition + explain.blocks_out_of_time > 0);
+                assert_eq!(explain.rows_matched, told.total.unwrap(), "{time} {query}");
+            }
+        }
+        engine.close().await;
+    });
+}
+
 const SEEDS: u64 = 3;
 /// Queries that are asked in each round, beside the fixed ones.
 const QUERIES: usize = 60;

@@ -9,27 +9,87 @@ pub(super) struct Key<'a> {
     pub(super) rows: u32,
 }
 
-/// The template of each key (`None`: its texts are kept whole), and the templates: texts with
-/// [`VARIABLE`] for each slot.
-pub(super) fn patterns(keys: &[Key<'_>]) -> (Vec<Option<u32>>, Vec<Vec<u8>>) {
+/// The templates of a set of keys.
+pub(super) struct Found {
+    /// The template of each key; `None`: its texts are kept whole.
+    pub(super) template_of: Vec<Option<u32>>,
+    /// The templates, those of most texts first: texts with [`VARIABLE`] for each slot.
+    pub(super) patterns: Vec<Vec<u8>>,
+    /// How many slots each template has.
+    pub(super) slots: Vec<u32>,
+    /// Where in each key, if it has a template, the template's slots are.
+    pub(super) places: Vec<Vec<Place>>,
+}
+
+/// Where in a key a slot of its template is.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// How many of the key's variables come before.
+    pub(super) variables_before: u32,
+    /// Whether the slot is a variable of the key; else it is a word that varies from key to key.
+    pub(super) is_variable: bool,
+}
+
+/// Finds at most `templates_max` templates.
+pub(super) fn patterns(keys: &[Key<'_>], templates_max: usize) -> Found {
     let words: Vec<Vec<(u32, u32)>> = keys.iter().map(|key| words_of(key.text)).collect();
     let mut alike: BTreeMap<Vec<u8>, Vec<u32>> = BTreeMap::new();
     for (number, key) in (0..).zip(keys) {
         alike.entry(skeleton(key.text, &words[number as usize])).or_default().push(number);
     }
-    let mut finder = Finder { keys, words: &words, template_of: vec![None; keys.len()], patterns: Vec::new() };
+    let mut finder = Finder { keys, words: &words, accepted: Vec::new() };
     for members in alike.into_values() {
         finder.divide(members, 0);
     }
-    (finder.template_of, finder.patterns)
+    let mut accepted = finder.accepted;
+    accepted.sort_by_key(|template| std::cmp::Reverse(template.rows));
+    accepted.truncate(templates_max);
+    let slots = accepted.iter().map(|template| template.positions.len() as u32).collect();
+    let mut found = Found {
+        template_of: vec![None; keys.len()],
+        patterns: Vec::new(),
+        slots,
+        places: vec![Vec::new(); keys.len()],
+    };
+    for (number, Accepted { members, positions, pattern, .. }) in (0..).zip(accepted) {
+        for key in members {
+            found.template_of[key as usize] = Some(number);
+            found.places[key as usize] = places(keys[key as usize].text, &words[key as usize], &positions);
+        }
+        found.patterns.push(pattern);
+    }
+    found
+}
+
+/// Where in a key the words at these positions are.
+fn places(key: &[u8], words: &[(u32, u32)], positions: &[usize]) -> Vec<Place> {
+    let (mut counted, mut variables_before) = (0, 0);
+    let place = |&position: &usize| {
+        let is_variable = |&(start, _): &(u32, u32)| key[start as usize] == VARIABLE;
+        variables_before += words[counted..position].iter().filter(|word| is_variable(word)).count() as u32;
+        counted = position;
+        let (start, end) = words[position];
+        Place { start, end, variables_before, is_variable: is_variable(&words[position]) }
+    };
+    positions.iter().map(place).collect()
 }
 
 struct Finder<'a> {
     keys: &'a [Key<'a>],
     /// Start and end of each key's words.
     words: &'a [Vec<(u32, u32)>],
-    template_of: Vec<Option<u32>>,
-    patterns: Vec<Vec<u8>>,
+    accepted: Vec<Accepted>,
+}
+
+/// A template that was found.
+struct Accepted {
+    members: Vec<u32>,
+    rows: u32,
+    /// Which words are slots.
+    positions: Vec<usize>,
+    pattern: Vec<u8>,
 }
 
 impl Finder<'_> {
@@ -41,7 +101,7 @@ impl Finder<'_> {
         }
         let varying = self.varying(&members);
         let Some(&(distinct, position)) = varying.iter().min() else {
-            return self.accept(&members, &[]);
+            return self.accept(members, &[]);
         };
         let rows_each = rows / distinct;
         let divides = match varying.len() {
@@ -54,7 +114,7 @@ impl Finder<'_> {
         }
         let words = self.words[members[0] as usize].len();
         if varying.len() == 1 || 2 * varying.len() <= words {
-            self.accept(&members, &varying);
+            self.accept(members, &varying);
         }
     }
 
@@ -93,22 +153,24 @@ impl Finder<'_> {
         positions.filter(varies).map(count).collect()
     }
 
-    fn accept(&mut self, members: &[u32], varying: &[(u32, usize)]) {
-        let number = self.patterns.len() as u32;
-        let first = members[0] as usize;
+    fn accept(&mut self, members: Vec<u32>, varying: &[(u32, usize)]) {
+        let first = members[0];
+        let (text, words) = (self.keys[first as usize].text, &self.words[first as usize]);
+        let mut positions: Vec<usize> = varying.iter().map(|&(_, position)| position).collect();
+        positions.extend((0..words.len()).filter(|&position| self.word(first, position) == [VARIABLE]));
+        positions.sort_unstable();
+        positions.dedup();
         let mut pattern = Vec::new();
         let mut at = 0;
-        for &(_, position) in varying {
-            let (start, end) = self.words[first][position];
-            pattern.extend_from_slice(&self.keys[first].text[at..start as usize]);
+        for &position in &positions {
+            let (start, end) = words[position];
+            pattern.extend_from_slice(&text[at..start as usize]);
             pattern.push(VARIABLE);
             at = end as usize;
         }
-        pattern.extend_from_slice(&self.keys[first].text[at..]);
-        self.patterns.push(pattern);
-        for &key in members {
-            self.template_of[key as usize] = Some(number);
-        }
+        pattern.extend_from_slice(&text[at..]);
+        let rows = members.iter().map(|&key| self.keys[key as usize].rows).sum();
+        self.accepted.push(Accepted { members, rows, positions, pattern });
     }
 
     fn word(&self, key: u32, position: usize) -> &[u8] {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::event::{Origin, PartitionKey};
 
@@ -24,6 +24,8 @@ const FRAME_MAGIC: u32 = 0x4743_4552;
 const FORMAT: u32 = 1;
 /// The code of a refused line in a verdict run.
 const REFUSED: u16 = u16::MAX;
+/// Shorter bodies are copied, so that a group of many small records is written at once.
+const COPIED_BODY_BYTES_MAX: usize = 64 << 10;
 const _: () = assert!(RECORD_PARTITIONS_MAX < REFUSED as usize);
 
 /// Names a segment: whose it is, and its number within that life, from 1.
@@ -73,28 +75,30 @@ impl LogRecord {
         self.verdicts.iter().map(|run| u64::from(run.count)).sum()
     }
 
-    /// Appends the record's frame, which begins at `offset` of segment `id`, to `out`.
+    /// Adds the record's frame, which begins at `offset` of segment `id`, to `out`.
     ///
     /// # Panics
     /// If the record breaks a bound that its maker should have held.
-    pub(crate) fn encode(&self, id: SegmentId, offset: u64, durable: u64, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend_from_slice(&[0; FRAME_BYTES as usize]);
-        self.encode_payload(out);
-        let payload_len = out.len() - start - FRAME_BYTES as usize;
-        assert!(payload_len as u64 <= PAYLOAD_BYTES_MAX, "a record's payload is bounded by its maker");
-        let crc = frame_crc(id, offset, durable, &out[start + FRAME_BYTES as usize..]);
-        let mut frame = &mut out[start..];
-        frame.put_u32_le(FRAME_MAGIC);
-        frame.put_u32_le(crc);
-        frame.put_u64_le(payload_len as u64);
-        frame.put_u64_le(durable);
-        frame.put_u64_le(0);
-        let padded = out.len().next_multiple_of(FRAME_ALIGN_BYTES as usize);
-        out.resize(padded, 0);
+    pub(crate) fn encode(&self, id: SegmentId, offset: u64, durable: u64, out: &mut Frames) {
+        let mut head = Vec::new();
+        self.encode_head(&mut head);
+        let payload_len = (head.len() + self.body.len()) as u64;
+        assert!(payload_len <= PAYLOAD_BYTES_MAX, "a record's payload is bounded by its maker");
+        let crc = frame_crc(id, offset, durable, [&head, &self.body]);
+        out.open.put_u32_le(FRAME_MAGIC);
+        out.open.put_u32_le(crc);
+        out.open.put_u64_le(payload_len);
+        out.open.put_u64_le(durable);
+        out.open.put_u64_le(0);
+        out.open.put_slice(&head);
+        out.body(&self.body);
+        let padding = payload_len.next_multiple_of(FRAME_ALIGN_BYTES) - payload_len;
+        out.open.put_bytes(0, padding as usize);
+        out.len += FRAME_BYTES + payload_len + padding;
     }
 
-    fn encode_payload(&self, out: &mut Vec<u8>) {
+    /// The payload but for the body at its end.
+    fn encode_head(&self, out: &mut Vec<u8>) {
         assert!(self.partitions.len() <= RECORD_PARTITIONS_MAX, "a record's partitions are bounded by its maker");
         out.put_u64_le(self.first);
         out.put_u32_le(self.partitions.len() as u32);
@@ -112,7 +116,6 @@ impl LogRecord {
         }
         out.put_u32_le(u32::try_from(self.options.len()).expect("options are a few hundred bytes"));
         out.extend_from_slice(&self.options);
-        out.extend_from_slice(&self.body);
     }
 
     fn decode_payload(mut payload: Bytes) -> Option<Self> {
@@ -159,6 +162,36 @@ fn take_name(payload: &mut Bytes) -> Option<Arc<str>> {
     std::str::from_utf8(&bytes).ok().map(Arc::from)
 }
 
+/// Frames on their way to a segment. Long bodies are not copied.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    pieces: Vec<Bytes>,
+    /// What goes behind the pieces.
+    open: BytesMut,
+    len: u64,
+}
+
+impl Frames {
+    /// Bytes of all frames.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// All bytes, in order.
+    pub(crate) fn into_pieces(mut self) -> Vec<Bytes> {
+        self.pieces.push(self.open.freeze());
+        self.pieces
+    }
+
+    fn body(&mut self, body: &Bytes) {
+        if body.len() < COPIED_BODY_BYTES_MAX {
+            self.open.put_slice(body);
+        } else {
+            self.pieces.extend([self.open.split().freeze(), body.clone()]);
+        }
+    }
+}
+
 /// A frame as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
@@ -189,20 +222,22 @@ pub(crate) fn decode_frame(segment: &Bytes, id: SegmentId, offset: u64) -> Optio
         return None;
     }
     let payload = segment.slice(payload_start..payload_end);
-    if frame_crc(id, offset, durable, &payload) != crc {
+    if frame_crc(id, offset, durable, [&payload, &[]]) != crc {
         return None;
     }
     let record = LogRecord::decode_payload(payload)?;
     Some(Frame { record, durable, next: (payload_end as u64).next_multiple_of(FRAME_ALIGN_BYTES) })
 }
 
-fn frame_crc(id: SegmentId, offset: u64, durable: u64, payload: &[u8]) -> u32 {
+/// The checksum of a frame whose payload is these two parts.
+fn frame_crc(id: SegmentId, offset: u64, durable: u64, payload: [&[u8]; 2]) -> u32 {
     let mut salt = [0u8; 40];
     let mut buffer = &mut salt[..];
-    for part in [id.origin.0, id.number, offset, durable, payload.len() as u64] {
+    let [head, body] = payload;
+    for part in [id.origin.0, id.number, offset, durable, (head.len() + body.len()) as u64] {
         buffer.put_u64_le(part);
     }
-    crc32c::crc32c_append(crc32c::crc32c(&salt), payload)
+    crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&salt), head), body)
 }
 
 impl Header {

@@ -125,6 +125,7 @@ pub fn fuzz_log(bytes: &[u8]) {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::format::Frames;
     use super::*;
     use crate::engine::log::VerdictRun;
     use crate::event::{Origin, PartitionKey};
@@ -149,9 +150,25 @@ mod tests {
         for record in records {
             let offset = bytes.len() as u64;
             starts.push(offset);
-            record.encode(ID, offset, if synced { offset } else { HEADER_BYTES }, &mut bytes);
+            let mut frames = Frames::default();
+            record.encode(ID, offset, if synced { offset } else { HEADER_BYTES }, &mut frames);
+            let len = frames.len();
+            bytes.extend(frames.into_pieces().concat());
+            assert_eq!(bytes.len() as u64, offset + len);
         }
         (bytes, starts)
+    }
+
+    #[test]
+    fn a_body_too_long_to_be_copied_reads_back() {
+        let records = [record(1, 3), record(4, 10_000), record(10_004, 1)];
+        let (bytes, starts) = segment(&records, true);
+        let mut frames = Frames::default();
+        records[1].encode(ID, starts[1], starts[1], &mut frames);
+        assert!(frames.into_pieces().contains(&records[1].body));
+        let bytes = Bytes::from(bytes);
+        let read: Vec<_> = starts.iter().map(|&start| decode_frame(&bytes, ID, start).unwrap().record).collect();
+        assert_eq!(read, records);
     }
 
     fn three() -> Vec<LogRecord> {

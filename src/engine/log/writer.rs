@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tracing::{info, warn};
 
-use super::format::{HEADER_BYTES, Header, LogRecord, SegmentId};
+use super::format::{Frames, HEADER_BYTES, Header, LogRecord, SegmentId};
 use crate::engine::mutant::Mutant;
 use crate::engine::settings::Settings;
 use crate::event::Origin;
@@ -165,12 +165,12 @@ impl LogWriter {
             self.begin_segment().await?;
         }
         let current = self.current.as_mut().expect("a segment was just begun");
-        let mut bytes = Vec::with_capacity(records.iter().map(|record| record.body.len() + 1_024).sum());
+        let mut frames = Frames::default();
         for record in records {
-            record.encode(current.id, current.len + bytes.len() as u64, current.len, &mut bytes);
+            record.encode(current.id, current.len + frames.len(), current.len, &mut frames);
         }
-        let len = current.len + bytes.len() as u64;
-        let written = Self::write(current, bytes, &self.settings).await;
+        let len = current.len + frames.len();
+        let written = Self::write(current, frames, &self.settings).await;
         if let Err(error) = written {
             // The page cache may show what the disk does not have: this segment ends where it was durable.
             self.close();
@@ -181,8 +181,8 @@ impl LogWriter {
         Ok(current.ordinal)
     }
 
-    async fn write(current: &Current, bytes: Vec<u8>, settings: &Settings) -> io::Result<()> {
-        let at = current.file.append(Bytes::from(bytes)).await?;
+    async fn write(current: &Current, frames: Frames, settings: &Settings) -> io::Result<()> {
+        let at = current.file.append_pieces(frames.into_pieces()).await?;
         assert_eq!(at, current.len, "only this writer appends to a segment");
         if settings.mutation.is(Mutant::LogSync) {
             return Ok(());

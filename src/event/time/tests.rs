@@ -17,6 +17,13 @@ fn check(text: &str, rfc3339: &str) {
 }
 
 #[test]
+fn the_common_form_is_read_at_once() {
+    for text in ["2026-06-14T10:15:00Z", "2026-06-14T10:15:00.123Z", "2024-02-29T23:59:59.123456789Z"] {
+        assert_eq!(common_form(text.as_bytes()), Some(oracle(text)), "{text}");
+    }
+}
+
+#[test]
 fn every_form_of_a_time_is_read_exactly() {
     for (text, rfc3339) in [
         ("2026-06-14T10:15:00Z", "2026-06-14T10:15:00Z"),
@@ -206,6 +213,21 @@ proptest! {
     fn civil_dates_and_days_are_inverse(day in -1_000_000..1_000_000i64) {
         let (year, month, date) = civil_from_days(day);
         prop_assert_eq!(days_from_civil(year, month, date), day);
+    }
+
+    #[test]
+    fn the_common_form_reads_as_every_form_does(
+        text in "[12][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,10})?Z",
+        at in any::<prop::sample::Index>(),
+        byte in prop_oneof![Just(b'Z'), Just(b' '), Just(b'/'), b'0'..=b'9', 0u8..0x80],
+    ) {
+        let mut odd = text.clone().into_bytes();
+        odd[at.index(text.len())] = byte;
+        for text in [text, String::from_utf8(odd).unwrap()] {
+            if let Some(time) = common_form(text.as_bytes()) {
+                prop_assert_eq!(any_form(&text, ARRIVAL), Some(time));
+            }
+        }
     }
 
     #[test]

@@ -185,8 +185,12 @@ impl RealFile {
 
 impl DiskFile for RealFile {
     fn append(&self, bytes: Bytes) -> BoxFuture<'_, io::Result<u64>> {
+        self.append_pieces(vec![bytes])
+    }
+
+    fn append_pieces(&self, pieces: Vec<Bytes>) -> BoxFuture<'_, io::Result<u64>> {
         let inner = self.inner.clone();
-        on_pool(&self.threads.writes, move || inner.append(&bytes))
+        on_pool(&self.threads.writes, move || inner.append(&pieces))
     }
 
     fn read_at(&self, offset: u64, len: usize) -> BoxFuture<'_, io::Result<Bytes>> {
@@ -211,7 +215,7 @@ impl DiskFile for RealFile {
 }
 
 impl FileInner {
-    fn append(&self, bytes: &[u8]) -> io::Result<u64> {
+    fn append(&self, pieces: &[Bytes]) -> io::Result<u64> {
         let mut end_bytes = self.lock_end();
         let offset = match *end_bytes {
             Some(known) => known,
@@ -219,8 +223,12 @@ impl FileInner {
         };
         // Unknown until the write has succeeded: after an error a prefix may be in the file.
         *end_bytes = None;
-        self.file.write_all_at(bytes, offset)?;
-        *end_bytes = Some(offset + bytes.len() as u64);
+        let mut end = offset;
+        for piece in pieces {
+            self.file.write_all_at(piece, end)?;
+            end += piece.len() as u64;
+        }
+        *end_bytes = Some(end);
         Ok(offset)
     }
 
@@ -290,6 +298,16 @@ mod tests {
         assert_eq!(file.len().await.unwrap(), 7);
         assert_eq!(file.read_at(2, 3).await.unwrap(), "cde");
         assert_eq!(disk.open(&dir.path().join("log")).await.unwrap().read_at(0, 7).await.unwrap(), "abcdefg");
+    }
+
+    #[tokio::test]
+    async fn pieces_land_one_after_the_other() {
+        let (dir, disk) = disk();
+        let file = disk.create_new(&dir.path().join("log")).await.unwrap();
+        assert_eq!(file.append_pieces(vec!["ab".into(), "".into(), "c".into()]).await.unwrap(), 0);
+        assert_eq!(file.append_pieces(vec!["d".into()]).await.unwrap(), 3);
+        assert_eq!(file.append_pieces(vec![]).await.unwrap(), 4);
+        assert_eq!(file.read_at(0, 4).await.unwrap(), "abcd");
     }
 
     #[tokio::test]

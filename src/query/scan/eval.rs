@@ -1,13 +1,15 @@
 //! Asks a filter of a row group: which rows fit.
 
 use super::bitmap::Bitmap;
+use super::cost::cheapest_first;
 use super::filter::{Filter, Leaf, Node};
 use super::raw::{Verdict, asks_for_escapes, has_byte, has_lettered_escape, verdict};
+use super::templates::values_with_bytes;
 use super::text::TextTest;
-use super::value_test::{ValueTest, may_hold_all, render};
+use super::value_test::ValueTest;
 use super::view::{Missing, View};
 use crate::block::column::Column;
-use crate::block::{BlockError, RawCursor, Shape, ShapePart, Values};
+use crate::block::{BlockError, RawCursor, Shape, ShapePart};
 use crate::event::{EventId, PathId, Spelling};
 use crate::query::error::QueryError;
 use crate::query::language::Member;
@@ -98,7 +100,8 @@ struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// The rows of `mask` that fit.
+    /// The rows of `mask` that fit. Members are asked in the same order each time: an answer that is
+    /// remembered is that for the rows that were left.
     fn node(&mut self, node: &Node, mask: Bitmap) -> Result<Bitmap, Stop> {
         match node {
             Node::Const(true) => Ok(mask),
@@ -111,7 +114,7 @@ impl Evaluator<'_> {
             }
             Node::And(members) => {
                 let mut left = mask;
-                for member in members {
+                for member in cheapest_first(members, self.filter, self.view) {
                     if left.is_empty() {
                         break;
                     }
@@ -122,7 +125,7 @@ impl Evaluator<'_> {
             Node::Or(members) => {
                 let mut fitting = Bitmap::none(mask.len());
                 let mut rest = mask;
-                for member in members {
+                for member in cheapest_first(members, self.filter, self.view) {
                     if rest.is_empty() {
                         break;
                     }
@@ -278,7 +281,7 @@ impl Evaluator<'_> {
                     if self.cancel.is_cancelled() {
                         return Err(Stop::Cancelled);
                     }
-                    let entries = entries_with(column, test);
+                    let entries = test.entries(&column.values);
                     if !entries.is_empty() {
                         fitting.or(&rows_of_entries(column, &entries, fitting.len()));
                     }
@@ -349,14 +352,11 @@ impl Evaluator<'_> {
                     continue;
                 }
             };
-            let Values::Texts(texts) = &column.values else { continue };
             let escaped = |text: &[u8]| {
                 has_lettered_escape(text, spelling) || all && has_byte(text, |byte| matches!(byte, b'"' | b'\\' | b'/'))
             };
-            if escaped(&texts.bytes) {
-                let entries = Bitmap::from_fn(texts.len() as u32, |entry| escaped(texts.get(entry as usize)));
-                rows.or(&rows_of_entries(column, &entries, rows.len()));
-            }
+            let entries = values_with_bytes(&column.values, &escaped);
+            rows.or(&rows_of_entries(column, &entries, rows.len()));
         }
         if missing.is_empty() { Ok(rows) } else { Err(missing.into()) }
     }
@@ -402,15 +402,6 @@ const NARROW_ROWS_MIN: u64 = 512;
 
 /// How many lines are put together between two looks whether the query was cancelled.
 const ROWS_PER_LOOK: usize = 1024;
-
-/// The entries of a column that have what fits.
-fn entries_with(column: &Column, test: &TextTest) -> Bitmap {
-    match &column.values {
-        Values::Texts(texts) => test.scan(texts),
-        values if !may_hold_all(values, test.required()) => Bitmap::none(values.len() as u32),
-        values => test.scan(&render(values)),
-    }
-}
 
 /// The rows that have one of these entries.
 pub(crate) fn rows_of_entries(column: &Column, entries: &Bitmap, rows: u32) -> Bitmap {

@@ -19,9 +19,9 @@ pub(crate) struct Filter {
 pub(crate) enum Node {
     /// Every row, or none.
     Const(bool),
-    /// All of these, the cheapest first.
+    /// All of these.
     And(Vec<Node>),
-    /// One of these, the cheapest first.
+    /// One of these.
     Or(Vec<Node>),
     /// Not this.
     Not(Box<Node>),
@@ -115,30 +115,6 @@ impl Filter {
     }
 }
 
-impl Leaf {
-    /// How dear it is to ask, roughly.
-    fn cost(&self) -> u32 {
-        let of_value = |test: &ValueTest| match test {
-            ValueTest::Present => 1,
-            ValueTest::Equals(_) => 2,
-            ValueTest::Range(..) | ValueTest::Cidr(_) => 3,
-            ValueTest::Text(test) if test.required().is_empty() => 12,
-            ValueTest::Text(_) => 6,
-        };
-        match self {
-            Self::Path(_, test) => of_value(test),
-            Self::Member(Member::Timestamp, _) => 1,
-            Self::Member(Member::Raw, _) => 100,
-            Self::Member(Member::Message, test) => 2 + of_value(test),
-            Self::Member(_, test) => of_value(test),
-            Self::Any(test) if test.is_contains() => 20,
-            Self::Any(test) if test.phrase().is_some() => 30,
-            Self::Any(test) if test.required().is_empty() => 200,
-            Self::Any(_) => 50,
-        }
-    }
-}
-
 fn node_of(expr: &Expr, leaves: &mut Vec<Leaf>) -> Result<Node, String> {
     Ok(match expr {
         Expr::All => Node::Const(true),
@@ -156,18 +132,7 @@ fn node_of(expr: &Expr, leaves: &mut Vec<Leaf>) -> Result<Node, String> {
 }
 
 fn nodes_of(members: &[Expr], leaves: &mut Vec<Leaf>) -> Result<Vec<Node>, String> {
-    let mut nodes = members.iter().map(|member| node_of(member, leaves)).collect::<Result<Vec<_>, _>>()?;
-    nodes.sort_by_key(|node| cost_of(node, leaves));
-    Ok(nodes)
-}
-
-fn cost_of(node: &Node, leaves: &[Leaf]) -> u32 {
-    match node {
-        Node::Const(_) => 0,
-        Node::Leaf(number) => leaves[*number as usize].cost(),
-        Node::Not(inner) => cost_of(inner, leaves),
-        Node::And(members) | Node::Or(members) => members.iter().map(|member| cost_of(member, leaves)).sum(),
-    }
+    members.iter().map(|member| node_of(member, leaves)).collect()
 }
 
 fn leaf_of(predicate: &Predicate) -> Result<Leaf, String> {

@@ -4,7 +4,10 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::bitmap::Bitmap;
-use crate::block::Texts;
+use super::needle::{Ask, Needle, Plain, begins_folded, ends_folded};
+use super::templates::{self, Place};
+use super::value_test::{may_hold_all, render};
+use crate::block::{Texts, Values};
 use crate::query::language::{Pattern, Piece, Words};
 use crate::query::value::{fold, fold_char, is_word_char};
 
@@ -12,26 +15,24 @@ use crate::query::value::{fold, fold_char, is_word_char};
 #[derive(Clone, Debug)]
 pub(crate) struct TextTest {
     kind: Kind,
-    /// Finds a part that every fitting text has. `None`: nothing is known of them.
-    finder: Option<Regex>,
+    /// Find the parts that every fitting text has and that are not too short, the longest first.
+    needles: Vec<Needle>,
     /// The parts that every fitting text has, folded: what filters are asked for.
     required: Vec<String>,
-    /// The words that every fitting text has, folded and whole: what word filters are asked for.
-    required_words: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// Contains what `finder` finds.
-    Contains,
+    /// Has the first of the needles at this place.
+    Part(Place),
     /// Has these folded words side by side.
     Words(Vec<String>),
     /// A word of the text fits.
     WordPattern(Regex),
     /// Fits between two borders.
     BorderPattern(Vec<Unit>),
-    /// Matches; a whole pattern is anchored.
-    Matches(Regex),
+    /// Matches; a whole pattern is anchored. `anywhere`: a text fits if some part of it does.
+    Matches { regex: Regex, anywhere: bool },
 }
 
 /// One step of a pattern that is matched between borders.
@@ -45,50 +46,57 @@ enum Unit {
 impl TextTest {
     /// Contains this, any case.
     pub(crate) fn contains(part: &str) -> Result<Self, String> {
-        let finder = find_part(part)?;
-        let required = vec![fold(part).into_owned()];
-        Ok(Self { kind: Kind::Contains, finder: Some(finder), required, required_words: Vec::new() })
+        Self::part_at(part, Place::ANYWHERE)
+    }
+
+    /// Has this at a place, any case.
+    fn part_at(part: &str, place: Place) -> Result<Self, String> {
+        let needle = Needle::new(part)?;
+        let required = vec![needle.folded().to_owned()];
+        Ok(Self { kind: Kind::Part(place), needles: vec![needle], required })
     }
 
     /// Has these words side by side.
     pub(crate) fn words(words: &Words) -> Result<Self, String> {
         let words = words.words.clone();
         let longest = words.iter().max_by_key(|word| word.len()).ok_or("a phrase needs a word")?;
-        let finder = Some(find_part(longest)?);
-        Ok(Self { finder, required: words.clone(), required_words: words.clone(), kind: Kind::Words(words) })
+        let mut needles = needles_of(&words)?;
+        if needles.is_empty() {
+            needles.push(Needle::new(longest)?);
+        }
+        Ok(Self { needles, required: words.clone(), kind: Kind::Words(words) })
     }
 
     /// Fits as a whole.
     pub(crate) fn whole(pattern: &Pattern) -> Result<Self, String> {
-        let required = pattern_parts(pattern);
-        let only = |first: &Piece, last: &Piece| *first == Piece::Many && *last == Piece::Many;
-        if let [first, Piece::Text(part), last] = pattern.pieces.as_slice()
-            && only(first, last)
-        {
-            return Self::contains(part);
+        match pattern.pieces.as_slice() {
+            [Piece::Many, Piece::Text(part), Piece::Many] => return Self::contains(part),
+            [Piece::Text(part), Piece::Many] => return Self::part_at(part, Place { at_start: true, at_end: false }),
+            [Piece::Many, Piece::Text(part)] => return Self::part_at(part, Place { at_start: false, at_end: true }),
+            _ => {}
         }
         let regex = build(&format!(r"\A{}\z", pattern_source(pattern, "(?s:.)")))?;
-        let finder = longest(&required).map(|part| find_part(part)).transpose()?;
-        Ok(Self { kind: Kind::Matches(regex), finder, required, required_words: Vec::new() })
+        Self::with_parts(Kind::Matches { regex, anywhere: false }, pattern_parts(pattern))
     }
 
     /// A bare pattern: fits a whole word, or text between borders if it holds other characters.
     pub(crate) fn word_pattern(pattern: &Pattern) -> Result<Self, String> {
-        let required = pattern_parts(pattern);
-        let finder = longest(&required).map(|part| find_part(part)).transpose()?;
         let kind = if pattern.words_only() {
             Kind::WordPattern(build(&format!(r"\A{}\z", pattern_source(pattern, "(?s:.)")))?)
         } else {
             Kind::BorderPattern(pattern_units(pattern))
         };
-        Ok(Self { kind, finder, required, required_words: Vec::new() })
+        Self::with_parts(kind, pattern_parts(pattern))
     }
 
     /// Matches a regular expression of the language.
     pub(crate) fn regex(source: &str, regex: Regex) -> Result<Self, String> {
-        let required = required_of_regex(source);
-        let finder = longest(&required).map(|part| find_part(part)).transpose()?;
-        Ok(Self { kind: Kind::Matches(regex), finder, required, required_words: Vec::new() })
+        let (required, anywhere) = known_of_regex(source);
+        Self::with_parts(Kind::Matches { regex, anywhere }, required)
+    }
+
+    fn with_parts(kind: Kind, required: Vec<String>) -> Result<Self, String> {
+        Ok(Self { kind, needles: needles_of(&required)?, required })
     }
 
     /// Parts that every fitting text has, folded.
@@ -96,14 +104,34 @@ impl TextTest {
         &self.required
     }
 
-    /// Whole words that every fitting text has, folded.
-    pub(crate) fn required_words(&self) -> &[String] {
-        &self.required_words
-    }
-
     /// Whether a text fits if and only if it has the one required part.
     pub(crate) fn is_contains(&self) -> bool {
-        matches!(self.kind, Kind::Contains)
+        matches!(self.kind, Kind::Part(Place::ANYWHERE))
+    }
+
+    /// The part that decides, and where it must stand.
+    pub(super) fn part(&self) -> Option<(&Needle, Place)> {
+        match self.kind {
+            Kind::Part(place) => Some((&self.needles[0], place)),
+            _ => None,
+        }
+    }
+
+    /// Parts that every fitting text has, the longest first; those that are too short to help are left
+    /// out.
+    pub(super) fn needles(&self) -> &[Needle] {
+        &self.needles
+    }
+
+    /// Whether a text fits if some part of it does.
+    pub(super) fn fits_anywhere(&self) -> bool {
+        matches!(self.kind, Kind::Part(Place::ANYWHERE) | Kind::Matches { anywhere: true, .. })
+    }
+
+    /// Whether a text fits if some part of it does that begins and ends at borders of words, or where
+    /// the text does.
+    pub(super) fn fits_between_borders(&self) -> bool {
+        matches!(self.kind, Kind::Words(_) | Kind::WordPattern(_) | Kind::BorderPattern(_))
     }
 
     /// Whether the words of a text decide.
@@ -122,40 +150,70 @@ impl TextTest {
     /// Whether a text fits.
     pub(crate) fn fits(&self, text: &str) -> bool {
         match &self.kind {
-            Kind::Contains => self.may_fit(text.as_bytes()),
+            Kind::Part(place) => {
+                let (at_start, at_end) = (place.at_start, place.at_end);
+                let part = self.needles[0].folded();
+                match (at_start, at_end) {
+                    (true, true) => equals_folded(text, part),
+                    (true, false) => begins_folded(text.as_bytes(), part),
+                    (false, true) => ends_folded(text.as_bytes(), part),
+                    (false, false) => self.may_fit(text.as_bytes()),
+                }
+            }
             Kind::Words(words) => has_words(text, words),
             _ if !self.may_fit(text.as_bytes()) => false,
             Kind::WordPattern(regex) => crate::query::value::words(text).any(|word| regex.is_match(word.as_bytes())),
             Kind::BorderPattern(units) => fits_between_borders(text, units),
-            Kind::Matches(regex) => regex.is_match(text.as_bytes()),
+            Kind::Matches { regex, .. } => regex.is_match(text.as_bytes()),
         }
     }
 
     fn may_fit(&self, text: &[u8]) -> bool {
-        self.finder.as_ref().is_none_or(|finder| finder.is_match(text))
+        self.needles.first().is_none_or(|needle| needle.is_in(text))
+    }
+
+    /// The entries that fit.
+    pub(crate) fn entries(&self, values: &Values) -> Bitmap {
+        match values {
+            Values::Texts(texts) => self.scan(texts),
+            Values::Templated(texts) => templates::scan(self, texts),
+            _ if !may_hold_all(values, &self.required) => Bitmap::none(values.len() as u32),
+            _ => self.entries_typed(values).unwrap_or_else(|| self.scan(&render(values))),
+        }
+    }
+
+    /// The entries that fit, where the typed form answers without making text.
+    fn entries_typed(&self, values: &Values) -> Option<Bitmap> {
+        let (needle, place) = self.part()?;
+        let found = match values {
+            Values::Affixed { prefix, values, digits, suffix } => {
+                templates::find_affixed((prefix, values, *digits, suffix), needle, place)?
+            }
+            _ => Plain::Values(values).fitting(match (place.at_start, place.at_end) {
+                (true, true) => Ask::Is(needle.folded()),
+                (true, false) => Ask::Begins(needle.folded()),
+                (false, true) => Ask::Ends(needle.folded()),
+                (false, false) => Ask::Holds(needle),
+            }),
+        };
+        Some(found.into_set(values.len() as u32))
     }
 
     /// The texts that fit. Looks for the required part in the whole buffer, then at the texts it is in.
     pub(crate) fn scan(&self, texts: &Texts) -> Bitmap {
         let len = u32::try_from(texts.len()).expect("a column has fewer than 2^32 entries");
-        let mut fitting = Bitmap::none(len);
-        let Some(finder) = &self.finder else {
+        let Some(needle) = self.needles.first() else {
             return Bitmap::from_fn(len, |index| self.fits(text_of(texts, index as usize)));
         };
-        let (mut at, mut index) = (0, 0);
-        while let Some(found) = finder.find_at(&texts.bytes, at) {
-            index = text_at(&texts.ends, index, found.start());
-            let end = texts.ends[index] as usize;
-            if found.end() > end {
-                // The last bytes of one text and the first of the next.
-                at = found.start() + 1;
-                continue;
-            }
-            if self.is_contains() || self.fits(text_of(texts, index)) {
-                fitting.insert(index as u32);
-            }
-            at = end;
+        if self.is_contains() {
+            return needle.scan(texts);
         }
+        let mut fitting = Bitmap::none(len);
+        needle.each_text(texts, |index| {
+            if self.fits(text_of(texts, index as usize)) {
+                fitting.insert(index);
+            }
+        });
         fitting
     }
 }
@@ -163,16 +221,6 @@ impl TextTest {
 fn text_of(texts: &Texts, index: usize) -> &str {
     std::str::from_utf8(texts.get(index)).expect("the texts of a column are UTF-8")
 }
-
-/// The text that holds byte `at`: the first from `from` that ends behind it.
-fn text_at(ends: &[u32], from: usize, at: usize) -> usize {
-    let rest = &ends[from..];
-    let near = rest.iter().take(NEAR).take_while(|&&end| end as usize <= at).count();
-    if near < NEAR { from + near } else { from + rest.partition_point(|&end| end as usize <= at) }
-}
-
-/// How many texts are looked at one by one before a binary search.
-const NEAR: usize = 8;
 
 /// Whether `text` has `words`, which are folded, side by side.
 pub(crate) fn has_words(text: &str, words: &[String]) -> bool {
@@ -296,14 +344,17 @@ fn pattern_parts(pattern: &Pattern) -> Vec<String> {
     texts.collect()
 }
 
-fn longest(parts: &[String]) -> Option<&String> {
-    parts.iter().filter(|part| part.len() >= PART_BYTES_MIN).max_by_key(|part| part.len())
+fn needles_of(parts: &[String]) -> Result<Vec<Needle>, String> {
+    let mut parts: Vec<&String> = parts.iter().filter(|part| part.len() >= PART_BYTES_MIN).collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    parts.dedup();
+    parts.into_iter().map(|part| Needle::new(part)).collect()
 }
 
 /// Shorter parts occur in nearly every text: looking for them first costs more than it saves.
 const PART_BYTES_MIN: usize = 2;
 
-fn find_part(part: &str) -> Result<Regex, String> {
+pub(super) fn find_part(part: &str) -> Result<Regex, String> {
     build(&regex::escape(part))
 }
 
@@ -315,16 +366,16 @@ fn build(source: &str) -> Result<Regex, String> {
 /// Bytes of one compiled pattern at most.
 const PATTERN_BYTES_MAX: usize = 16 << 20;
 
-/// Texts that every match of a regular expression holds, folded; the longest of them are the most use.
-/// Knows nothing of an expression that has no such text.
-fn required_of_regex(source: &str) -> Vec<String> {
+/// Texts that every match of a regular expression holds, folded, and whether a text matches if some part
+/// of it does. Knows nothing of an expression that has no such text.
+fn known_of_regex(source: &str) -> (Vec<String>, bool) {
     let parser = regex_syntax::ParserBuilder::new().case_insensitive(true).utf8(false).build().parse(source);
-    let Ok(hir) = parser else { return Vec::new() };
+    let Ok(hir) = parser else { return (Vec::new(), false) };
     let mut runs = Runs::default();
     runs.walk(&hir);
     runs.flush();
     runs.done.retain(|run| run.len() >= PART_BYTES_MIN);
-    runs.done
+    (runs.done, hir.properties().look_set().is_empty())
 }
 
 /// Collects the runs of characters that are certain.
@@ -463,7 +514,7 @@ mod tests {
             (r"x*", vec![]),
             (r"(?:conn)+ed", vec!["conn", "ed"]),
         ] {
-            assert_eq!(required_of_regex(source), runs, "{source}");
+            assert_eq!(known_of_regex(source).0, runs, "{source}");
         }
     }
 }

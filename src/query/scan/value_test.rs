@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::bitmap::Bitmap;
+use super::needle::Needle;
+use super::templates;
 use super::text::{TextTest, equals_folded};
 use crate::block::footer::Bounds;
-use crate::block::{Form, Texts, TimePiece, Values};
+use crate::block::{Form, Templated, Texts, Values};
 use crate::query::decimal::Decimal;
 use crate::query::language::{Bound, Cidr, FieldTest, regex};
 use crate::query::value::{Operand, fold, fold_char, read_address};
@@ -117,10 +119,8 @@ impl ValueTest {
         if let Some(fitting) = self.entries_typed(values, len) {
             return fitting;
         }
-        match (self, values) {
-            (Self::Text(test), Values::Texts(texts)) => test.scan(texts),
-            (Self::Text(test), _) if !may_hold_all(values, test.required()) => Bitmap::none(len),
-            (Self::Text(test), _) => test.scan(&render(values)),
+        match self {
+            Self::Text(test) => test.entries(values),
             _ => self.entries_one_by_one(values, len),
         }
     }
@@ -182,7 +182,25 @@ impl ValueTest {
                 Some(which(own, |&value| in_network(cidr, IpAddr::V4(Ipv4Addr::from(value)))))
             }
             (Self::Cidr(_), Values::Integers(_) | Values::Decimals { .. }) => Some(Bitmap::none(len)),
+            (_, Values::Templated(texts)) => self.entries_templated(texts),
             _ => None,
+        }
+    }
+
+    /// As [`ValueTest::entries_typed`], of templates: a text that is all of a kind has no literal that is
+    /// not of that kind.
+    fn entries_templated(&self, texts: &Templated) -> Option<Bitmap> {
+        let of_number = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+        let of_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':');
+        let fits = |text: &str| self.fits(text);
+        match self {
+            Self::Equals(operand) if operand.number.is_some() => Some(templates::fitting_of(texts, of_number, fits)),
+            Self::Equals(operand) => Needle::new(&operand.folded).ok().map(|needle| templates::equal(&needle, texts)),
+            Self::Range(low, high) if low.is_number() || high.is_number() => {
+                Some(templates::fitting_of(texts, of_number, fits))
+            }
+            Self::Cidr(_) => Some(templates::fitting_of(texts, of_address, fits)),
+            Self::Range(..) | Self::Text(_) | Self::Present => None,
         }
     }
 }
@@ -215,6 +233,11 @@ impl Limit {
                 order(bound).is_some_and(|order| order == side || (*inclusive && order.is_eq()))
             }
         }
+    }
+
+    /// Whether it is a number: then no text fits that is none.
+    fn is_number(&self) -> bool {
+        matches!(self, Self::At { bound, .. } if bound.number.is_some())
     }
 
     /// The bound as a number and whether it fits; `None` inside if there is no bound; `None` outside
@@ -300,7 +323,7 @@ fn scaled(number: Decimal, scale: u8) -> Option<(i128, bool)> {
     }
 }
 
-fn read_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn read_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     if !digits.len().is_multiple_of(2) {
         return None;
@@ -343,30 +366,30 @@ pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
 /// Whether some text of these could have all these folded parts, going by the characters that its form
 /// can have.
 pub(crate) fn may_hold_all(values: &Values, parts: &[String]) -> bool {
-    let number = |c: char| c.is_ascii_digit();
-    let may_hold = |c: char| match values {
+    parts.iter().all(|part| part.chars().all(|c| value_may_hold(values, c)))
+}
+
+/// Whether a text of these could have this folded character, going by its form.
+pub(super) fn value_may_hold(values: &Values, c: char) -> bool {
+    let number = c.is_ascii_digit();
+    match values {
         Values::Texts(_) | Values::Templated(_) => true,
         Values::TimeTexts { pattern, .. } => {
-            let literals = pattern.0.iter().filter_map(|piece| match piece {
-                TimePiece::Literal(text) => Some(text),
-                TimePiece::Part(_) => None,
-            });
-            number(c) || literals.flat_map(|text| text.chars()).any(|own| fold_char(own) == c)
+            number || pattern.literals().flat_map(|text| text.chars()).any(|own| fold_char(own) == c)
         }
-        Values::Integers(_) => number(c) || c == '-',
-        Values::Decimals { .. } => number(c) || matches!(c, '-' | '.'),
+        Values::Integers(_) => number || c == '-',
+        Values::Decimals { .. } => number || matches!(c, '-' | '.'),
         Values::Hex { hyphens, .. } => c.is_ascii_hexdigit() || (*hyphens && c == '-'),
-        Values::Ipv4(_) => number(c) || c == '.',
+        Values::Ipv4(_) => number || c == '.',
         Values::Affixed { prefix, suffix, .. } => {
-            number(c) || prefix.chars().chain(suffix.chars()).any(|own| fold_char(own) == c)
+            number || prefix.chars().chain(suffix.chars()).any(|own| fold_char(own) == c)
         }
         Values::Times { form, .. } => {
-            number(c)
+            number
                 || matches!(c, '-' | ':' | 'z')
                 || c.is_ascii() && [form.separator, form.point].contains(&(c as u8).to_ascii_uppercase())
         }
-    };
-    parts.iter().all(|part| part.chars().all(may_hold))
+    }
 }
 
 #[cfg(test)]

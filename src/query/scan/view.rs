@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::bitmap::Bitmap;
 use super::text::TextTest;
 use super::value_test::{ValueTest, form_may_hold};
+use crate::block::writer::form_of;
 use crate::block::{ChunkKey, Column, ColumnInfo, FilterReader, Footer, Form, Ids, RowGroup, ShapeTable, Texts};
 use crate::event::{EventId, Origin, PathId, PathTable, Sequence};
 use crate::query::cache::Chunk;
@@ -25,6 +26,17 @@ pub(crate) struct StoredView {
     pub(crate) footer: Arc<Footer>,
     pub(crate) group: usize,
     chunks: HashMap<ChunkKey, Chunk, foldhash::fast::FixedState>,
+}
+
+/// How large a column is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnSize {
+    pub(crate) values: u32,
+    /// How many entries they say.
+    pub(crate) entries: u32,
+    pub(crate) form: Form,
+    /// Length of the entries' texts, about.
+    pub(crate) text_bytes: u64,
 }
 
 /// Parts that have to be loaded before the query can go on.
@@ -106,6 +118,27 @@ impl View {
         }
     }
 
+    /// How large a column is, without reading it; `None` if no row has a value.
+    pub(crate) fn size_of(&self, path: PathId) -> Option<ColumnSize> {
+        match self {
+            Self::Memory(group) => {
+                let column = group.column(path)?;
+                Some(ColumnSize {
+                    values: column.len() as u32,
+                    entries: column.values.len() as u32,
+                    form: form_of(&column.values),
+                    text_bytes: column.values.memory_bytes() as u64,
+                })
+            }
+            Self::Stored(stored) => {
+                let info = stored.column_info(path)?;
+                let entries = info.distinct.unwrap_or(info.values);
+                let text_bytes = info.text_bytes.saturating_mul(u64::from(entries)) / u64::from(info.values.max(1));
+                Some(ColumnSize { values: info.values, entries, form: info.form, text_bytes })
+            }
+        }
+    }
+
     /// Whether some row's line is stored as it was sent.
     pub(crate) fn has_verbatim(&self) -> bool {
         match self {
@@ -171,7 +204,7 @@ impl View {
             ValueTest::Text(test) => self.may_fit_text(path, test),
             ValueTest::Equals(operand) if operand.number.is_none() => match info.form {
                 Form::Integers | Form::Decimals => Ok(false),
-                _ => stored.words(path, |filter| filter.may_contain_value(&operand.folded)),
+                _ => stored.filter(path, |filter| filter.may_contain_value(&operand.folded)),
             },
             test => Ok(info.bounds.is_none_or(|bounds| test.may_fit_numbers(info.form, bounds))),
         }
@@ -185,13 +218,7 @@ impl View {
         if !form_may_hold(info.form, test.required()) {
             return Ok(false);
         }
-        if !test.required_words().is_empty() {
-            let held = |filter: &FilterReader| test.required_words().iter().all(|word| filter.may_contain_word(word));
-            if !stored.words(path, held)? {
-                return Ok(false);
-            }
-        }
-        stored.trigrams(path, |filter| test.required().iter().all(|part| filter.may_contain_substring(part.as_bytes())))
+        stored.filter(path, |filter| test.required().iter().all(|part| filter.may_contain_substring(part.as_bytes())))
     }
 
     /// The group with all that `raw` of these rows needs.
@@ -199,6 +226,15 @@ impl View {
         match self {
             Self::Memory(group) => Ok(Cow::Borrowed(group)),
             Self::Stored(stored) => stored.for_raw(self.shape_of_row()?, rows).map(Cow::Owned),
+        }
+    }
+
+    /// Whether something else than filters and times was read of the group.
+    pub(crate) fn has_loaded_values(&self) -> bool {
+        let of_values = |key: &ChunkKey| !matches!(key, ChunkKey::Times | ChunkKey::Filter(_));
+        match self {
+            Self::Memory(_) => true,
+            Self::Stored(stored) => stored.chunks.keys().any(of_values),
         }
     }
 
@@ -233,16 +269,9 @@ impl StoredView {
         self.footer.groups[self.group].column(path)
     }
 
-    fn words(&self, path: PathId, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
-        self.filter(ChunkKey::Words(path), held)
-    }
-
-    fn trigrams(&self, path: PathId, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
-        self.filter(ChunkKey::Trigrams(path), held)
-    }
-
     /// What a filter says; where there is none everything may be.
-    fn filter(&self, key: ChunkKey, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
+    fn filter(&self, path: PathId, held: impl FnOnce(&FilterReader) -> bool) -> Result<bool, Missing> {
+        let key = ChunkKey::Filter(path);
         if self.footer.groups[self.group].chunk(key).is_none() {
             return Ok(true);
         }

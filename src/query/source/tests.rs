@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::block::{BlockWriter, GroupBuilder, RowMeta, WriterOptions};
@@ -15,6 +16,17 @@ use crate::host::{BoxFuture, DirEntry, Disk, DiskFile, DiskLock, UnixNanos, real
 use crate::query::{
     Access, Cancel, ContextRequest, CountMode, QueryContext, QueryLimits, SearchAnswer, SearchRequest, context, search,
 };
+
+#[test]
+fn ranges_that_lie_close_together_are_read_as_one_and_none_is_lost() {
+    let gap = READ_GAP_BYTES;
+    assert_eq!(joined(vec![100..200, 0..50, 100..200, 150..180]), vec![0..200]);
+    assert_eq!(
+        joined(vec![0..10, 10 + gap..20 + gap, 21 + 2 * gap..30 + 2 * gap]),
+        [0..20 + gap, 21 + 2 * gap..30 + 2 * gap]
+    );
+    assert_eq!(joined(Vec::new()), Vec::<Range<u64>>::new());
+}
 
 const DAYS: i64 = 10;
 const BLOCKS_A_DAY: i64 = 10_000;

@@ -96,6 +96,45 @@ export interface Error {
   ingested?: number | null;
 }
 
+export interface Explain {
+  /** CPU time to reduce and show them. */
+  answer_us: number;
+  /** Blocks of partitions whose day, index or environment cannot match. */
+  blocks_out_of_partition: number;
+  /** Blocks of other partitions, out of the asked range. */
+  blocks_out_of_time: number;
+  /** Bytes of these ranges. */
+  bytes_read: number;
+  /** CPU time to decode parts. */
+  decode_us: number;
+  /** Row groups of the other blocks, and batches that are in no block yet. */
+  groups: number;
+  /** Of these: an earlier query with the same expression and stage has counted or reduced them. */
+  groups_known: number;
+  /** Of these: an earlier query with the same expression found that nothing matches. */
+  groups_known_empty: number;
+  /** Of these: out of the asked range. */
+  groups_out_of_time: number;
+  /** Of these: looked at without reading a value; nothing matches. */
+  groups_ruled_out: number;
+  /** Of these: values were read. */
+  groups_scanned: number;
+  /** CPU time to find the rows that match. */
+  match_us: number;
+  /** Columns and other parts of groups that lay decoded in memory. */
+  parts_cached: number;
+  /** Parts that were read and decoded. */
+  parts_read: number;
+  /** Time to find the groups, in microseconds. */
+  plan_us: number;
+  /** Ranges of files that were read for them. */
+  ranges_read: number;
+  /** Time that reads took, all together, though they go on beside each other. */
+  read_us: number;
+  /** Rows that matched, as far as they were looked for. */
+  rows_matched: number;
+}
+
 export interface FieldSummary {
   coverage: number;
   distinct: number;
@@ -215,6 +254,8 @@ export interface SearchStats {
   blocks: number;
   blocks_pruned: number;
   bytes_read: number;
+  /** With `explain=true`. */
+  explain?: Explain;
   rows_scanned: number;
 }
 

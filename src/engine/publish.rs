@@ -130,6 +130,7 @@ pub(crate) async fn floor_for(core: &Core, partition: &Partition, committed: &Co
     let mut floor = committed.manifest.floor;
     let oldest_written = i64::try_from(core.settings.generations_age.as_nanos()).unwrap_or(i64::MAX);
     let limit = core.host.clock.wall().0.saturating_sub(oldest_written);
+    floor = floor.max((head + 1).saturating_sub(GENERATIONS_MAX.max(kept)));
     while floor + kept <= head {
         match partition.chain.get(floor).await {
             Ok(Some(link)) => match parse_manifest(&link) {
@@ -145,3 +146,7 @@ pub(crate) async fn floor_for(core: &Core, partition: &Partition, committed: &Co
     }
     floor
 }
+
+/// More generations than this are not kept however young they are: each commit lists their folder, and each
+/// of them names up to twice [`super::Settings::manifest_page_blocks`] blocks.
+const GENERATIONS_MAX: u64 = 256;

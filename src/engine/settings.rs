@@ -53,7 +53,7 @@ pub struct Settings {
     pub manifest_page_blocks: usize,
     /// Generations of a manifest that are kept whatever their age.
     pub generations_kept: u64,
-    /// Generations younger than this are kept whatever their number.
+    /// Generations younger than this are kept, up to a bound of their number.
     pub generations_age: Duration,
     /// Partitions with unflushed events at the same time.
     pub open_partitions_max: usize,

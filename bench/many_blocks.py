@@ -104,7 +104,7 @@ def main():
         quarter = max(1, 900_000 // step) * step
         for name, window, count in (
             ("all time", {}, blocks),
-            ("one day", {"start": day_ms(1), "end": day_ms(2)}, each),
+            ("one day", {"start": day_ms(args.days - 1), "end": day_ms(args.days)}, each),
             ("a quarter of an hour", {"start": middle, "end": middle + quarter}, quarter // step),
         ):
             window = {key: rfc3339(ms) for key, ms in window.items()}

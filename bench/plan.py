@@ -9,7 +9,8 @@ A plan is JSON:
   rows      whole rows with a text in the message (`text`) or a value in a field (`field`, `value`); their number
   count     as rows, or with a text inside a field (`field`, `text`), or a message that fits a `regex`; a number
   by        lines by the values of `field`, without those that have none; {value: number}
-  p95       the value at rank ceil(0.95 n) of `value` by `by`, where `field` is at least `from`; {value: number}
+  p95       the value at rank ceil(0.95 n) of `value` by `by`, where `field` is at least `from`; {value: number}; with
+            `near`, {value: [below, above]}, what lies between the neighbouring ranks is right too: definitions differ
   chart     lines in each `span_s` from `start_ms` on; numbers
   top       the `n` most frequent values of `field`; [[value, number]]
   distinct  how many values `field` has; a number
@@ -59,7 +60,8 @@ def is_exact(question, got):
     """Whether an answer is the expected one. Where ties leave a choice, any choice is right."""
     expect = question["expect"]
     if question["kind"] == "p95":
-        return got.keys() == expect.keys() and all(abs(got[key] - expect[key]) < 1e-6 for key in got)
+        near = question.get("near") or {key: [value, value] for key, value in expect.items()}
+        return got.keys() == near.keys() and all(near[key][0] - 1e-6 <= got[key] <= near[key][1] + 1e-6 for key in got)
     if question["kind"] == "top":
         last = expect[-1][1] if expect else 0
         sure = lambda rows: ([row[1] for row in rows], sorted(tuple(row) for row in rows if row[1] > last))

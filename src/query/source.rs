@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::answer::{Progress, SearchStats};
@@ -236,21 +237,21 @@ impl Source {
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
         let at_a_time = self.context.shared.host.cpu.workers() * GROUPS_PER_WORKER;
-        let known = Arc::new(known);
         let jobs = indexes.into_iter().map(move |index| {
             let task = &self.tasks[index];
-            let (work, known) = (make(index, task), Arc::clone(&known));
-            async move {
-                if let Some(outcome) = known(index, task) {
-                    self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
-                    self.counters.groups_known.fetch_add(1, Ordering::Relaxed);
-                    return Ok(outcome);
-                }
+            if let Some(outcome) = known(index, task) {
+                self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
+                self.counters.groups_known.fetch_add(1, Ordering::Relaxed);
+                return Either::Left(ready(Ok(outcome)));
+            }
+            let work = make(index, task);
+            // Boxed, or each group of which the outcome is known would move what the others need.
+            Either::Right(Box::pin(async move {
                 let outcome = self.run(task, work).await;
                 self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
                 self.counters.rows_scanned.fetch_add(u64::from(task.rows), Ordering::Relaxed);
                 outcome
-            }
+            }))
         });
         stream::iter(jobs).buffered(at_a_time.max(1))
     }

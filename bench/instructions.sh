@@ -2,18 +2,20 @@
 # Instructions for each byte of the steps of ingest, counted by callgrind: the same on every run, however busy the
 # machine is. Needs valgrind.
 #
-#   bench/instructions.sh [--bytes 8388608] [--seed 1] [step ...]      steps: parse build encode decode raw
+#   bench/instructions.sh [--bytes 8388608] [--seed 1] [--file FILE] [step ...]      steps: parse build encode decode raw
 #
-# HELIOS_SAMPLE names a file of JSON lines to count on instead of the set that `helios demo` makes.
+# --file FILE counts on a file of JSON lines instead of the set that `helios demo` makes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bytes=8388608
 seed=1
+file=/dev/null
 while (($#)); do
     case $1 in
     --bytes) bytes=$2 ;;
     --seed) seed=$2 ;;
+    --file) bytes=- file=$2 ;;
     *) break ;;
     esac
     shift 2
@@ -29,11 +31,11 @@ trap 'rm -f "$counts"' EXIT
 
 # What is counted is the difference between a run that prepares and works and one that only prepares.
 count() {
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null --quiet "$binary" "$bytes" "$seed" "$1" "$2" >"$counts" 2>&1
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null --quiet "$binary" "$bytes" "$seed" "$1" "$2" <"$file" >"$counts" 2>&1
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$counts"
 }
 
-size=$("$binary" "$bytes" "$seed" size 0)
+size=$("$binary" "$bytes" "$seed" size 0 <"$file")
 printf '%-8s %12s %18s\n' step 'per byte' instructions
 for step in "${steps[@]}"; do
     once=$(count "$step" 1)

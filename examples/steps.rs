@@ -1,10 +1,11 @@
 //! One step of the way from lines to a block and back, done some times: what `bench/instructions.sh` counts.
 //!
 //! `steps BYTES SEED STEP TIMES`, where STEP is parse, build, encode, decode, raw, or size, which prints how many
-//! bytes the lines have.
-#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)] // A measuring tool, not the server.
+//! bytes the lines have. With `-` for BYTES the lines come from standard input.
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // A measuring tool, not the server.
 
 use std::hint::black_box;
+use std::io::Read;
 use std::sync::Arc;
 
 use helios::block::reader::decode_group_of;
@@ -15,10 +16,12 @@ use helios::event::{Line, LineKind, LineParser, Origin, Sequence};
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [bytes, seed, step, times] = args.as_slice() else { panic!("steps BYTES SEED STEP TIMES") };
-    let lines = match std::env::var("HELIOS_SAMPLE") {
-        Ok(path) => std::fs::read(path).unwrap(),
-        Err(_) => demo::sample(bytes.parse().unwrap(), seed.parse().unwrap()),
-    };
+    let mut lines = Vec::new();
+    if bytes == "-" {
+        std::io::stdin().read_to_end(&mut lines).unwrap();
+    } else {
+        lines = demo::sample(bytes.parse().unwrap(), seed.parse().unwrap());
+    }
     if step == "size" {
         println!("{}", lines.len());
         return;

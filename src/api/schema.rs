@@ -120,9 +120,9 @@ const EXPLAIN: [(&str, &str); 18] = [
     ("bytes_read", "Bytes of these ranges."),
     ("plan_us", "Time to find the groups, in microseconds."),
     ("read_us", "Time that reads took, all together, though they go on beside each other."),
-    ("decode_us", "CPU time to decode parts."),
-    ("match_us", "CPU time to find the rows that match."),
-    ("answer_us", "CPU time to reduce and show them."),
+    ("decode_us", "Time of the workers to decode parts."),
+    ("match_us", "Time of the workers to find the rows that match."),
+    ("answer_us", "Time of the workers to reduce and show them."),
 ];
 
 fn explain() -> Value {

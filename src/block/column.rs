@@ -1,7 +1,6 @@
 //! One field's values over one row group, as queries see them: in memory, typed where that gives the
 //! exact text back.
 
-use std::io::Write;
 use std::ops::Range;
 
 use super::gather::{number, with_numbers};
@@ -206,7 +205,12 @@ impl Values {
     pub fn write_text(&self, i: usize, out: &mut Vec<u8>) {
         match self {
             Self::Texts(texts) => out.extend_from_slice(texts.get(i)),
-            Self::Integers(values) => write_display(out, values[i]),
+            Self::Integers(values) => {
+                if values[i] < 0 {
+                    out.push(b'-');
+                }
+                write_padded(values[i].unsigned_abs(), 0, out);
+            }
             Self::Decimals { values, scale } => write_decimal(values[i], *scale, out),
             Self::Hex { bytes, width, upper, hyphens } => {
                 let width = usize::from(*width);
@@ -220,8 +224,12 @@ impl Values {
                 write_hex(&bytes[written..], *upper, out);
             }
             Self::Ipv4(values) => {
-                let [a, b, c, d] = values[i].to_be_bytes();
-                write!(out, "{a}.{b}.{c}.{d}").expect("memory takes everything");
+                for (place, byte) in values[i].to_be_bytes().into_iter().enumerate() {
+                    if place > 0 {
+                        out.push(b'.');
+                    }
+                    write_padded(u64::from(byte), 0, out);
+                }
             }
             Self::Affixed { prefix, values, digits, suffix } => {
                 out.extend_from_slice(prefix.as_bytes());
@@ -275,17 +283,13 @@ impl Values {
 /// Bytes of a UUID before each of its hyphens.
 pub(super) const UUID_HYPHENS: [usize; 4] = [4, 6, 8, 10];
 
-fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
-    write!(out, "{value}").expect("memory takes everything");
-}
-
 fn write_decimal(value: i64, scale: u8, out: &mut Vec<u8>) {
     if value < 0 {
         out.push(b'-');
     }
     let unit = 10u64.pow(u32::from(scale));
     let magnitude = value.unsigned_abs();
-    write_display(out, magnitude / unit);
+    write_padded(magnitude / unit, 0, out);
     out.push(b'.');
     write_padded(magnitude % unit, scale, out);
 }

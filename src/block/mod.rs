@@ -15,6 +15,7 @@ mod encoding;
 pub mod error;
 pub mod filter;
 pub mod footer;
+mod forms;
 pub mod fuzz;
 mod gather;
 pub mod group;

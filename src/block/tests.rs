@@ -120,6 +120,74 @@ fn a_time_field_that_is_the_rows_time_costs_nothing() {
     assert_eq!(seen(&decode(&block)[0]), seen(&group));
 }
 
+/// Lines whose fields tell of each other: a service its pod, the message its user and its time.
+fn telling_lines(rng: &mut Rng, count: usize) -> Vec<Made> {
+    let services = ["cart", "auth", "search", "billing", "mail"];
+    let line = |i: usize| {
+        let time = 1_700_000_000_000 + i as i64 * 617;
+        let at = jiff::Timestamp::from_millisecond(time).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+        let service = rng.below(5);
+        let pod = format!("{}-{:x}", services[service as usize], 0xa1b2c3 + service * 7919 + rng.below(12) * 31);
+        let user = format!("u{:06}", rng.below(90_000));
+        let message = match service {
+            0 => format!("{} put {} items for {user}", at.strftime("%Y-%m-%d %H:%M:%S,%3f"), rng.below(50)),
+            1 => format!("{} login of {user} from 10.0.{}.7", at.strftime("%b %d %H:%M:%S"), rng.below(256)),
+            2 => format!("[{}] {user} looked for 0x{:x}", at.strftime("%s"), rng.next()),
+            _ => format!("request 0fb07ee6-4f4f-4e0a-9b0d-{:012x} took {}.{}ms", rng.next() >> 16, i % 90, i % 10),
+        };
+        let made =
+            Made::default().literal(b"{\"service\":\"").value("service", services[service as usize], Spelling::Json);
+        let made = made.literal(b"\",\"pod\":\"").value("pod", &pod, Spelling::Json);
+        let made = made.literal(b"\",\"user\":\"").value("user", &user, Spelling::Json);
+        let made = made.literal(b"\",\"message\":\"").value("message", &message, Spelling::Json);
+        made.literal(b"\"}").at(time * 1_000_000)
+    };
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn what_other_columns_and_the_time_say_is_not_stored_again() {
+    let group = group_of(&telling_lines(&mut Rng(41), 20_000), 1, 1);
+    let block = block_of(std::slice::from_ref(&group), WriterOptions::FRESH);
+    let footer = Footer::of_block(&block).unwrap();
+    let column = |name: &str| footer.groups[0].column(footer.paths.get(name).unwrap()).unwrap();
+    let names = |name: &str| column(name).refers.iter().map(|&path| footer.paths.name(path)).collect::<Vec<_>>();
+    assert_eq!(names("pod"), ["service"]);
+    assert_eq!(names("message"), ["user"]);
+    assert!(column("message").needs_times);
+    assert_eq!(column("message").form, Form::Templated);
+    let decoded = decode(&block);
+    assert_eq!(seen(&decoded[0]), seen(&group));
+    let message = group.column(footer.paths.get("message").unwrap()).unwrap();
+    let own = decoded[0].column(footer.paths.get("message").unwrap()).unwrap();
+    let Values::Templated(texts) = &own.values else { panic!("{:?}", column("message")) };
+    texts.check();
+    assert_eq!(texts.len(), message.len());
+}
+
+/// What the golden block of format 1 holds.
+fn golden_groups() -> Vec<RowGroup> {
+    let mut rng = Rng(43);
+    vec![
+        group_of(&random_lines(&mut rng, 1500), 1, 1),
+        group_of(&telling_lines(&mut rng, 6000), 2, 1),
+        group_of(&random_lines(&mut rng, 3), 1, 2000),
+    ]
+}
+
+/// To write the file of a new format: `HELIOS_WRITE_GOLDEN=1 cargo test golden`. The file of a format that was
+/// released is never written again.
+#[test]
+fn the_golden_block_of_format_1_is_read_as_it_was_written() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/block/golden/format-1.hb");
+    if std::env::var_os("HELIOS_WRITE_GOLDEN").is_some() {
+        std::fs::write(path, block_of(&golden_groups(), WriterOptions::COMPACTED)).unwrap();
+    }
+    let block = std::fs::read(path).unwrap();
+    let got: Vec<_> = decode(&block).iter().map(seen).collect();
+    assert_eq!(got, golden_groups().iter().map(seen).collect::<Vec<_>>());
+}
+
 #[test]
 fn filters_of_a_block_deny_nothing_that_their_columns_have() {
     let mut rng = Rng(37);

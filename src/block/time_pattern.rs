@@ -66,7 +66,7 @@ impl TimePattern {
     }
 
     /// Whether it writes all times with as many digits.
-    pub(super) fn has_one_length(&self) -> bool {
+    pub(crate) fn has_one_length(&self) -> bool {
         use TimePart::{DateBare, HourBare, UnixMilliseconds, UnixSeconds};
         let varies =
             |piece: &TimePiece| matches!(piece, TimePiece::Part(DateBare | HourBare | UnixSeconds | UnixMilliseconds));

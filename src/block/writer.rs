@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::encoding::presence::{self, RowsByShape, SlotIndex};
-use super::encoding::values::{self, Stored};
+use super::encoding::values::{self, Others};
 use super::encoding::{ChunkOut, Compressor, Pack, ints, texts};
 use super::filter::FilterBuilder;
 use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
+use super::forms::{self, Chosen};
 use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
-use super::split::{References, Rows, Split, split};
 use super::{Column, RowGroup, ShapePart, Values};
 use crate::event::{PathId, PathTable, Spelling};
 
@@ -123,13 +123,12 @@ impl BlockWriter {
             self.add_chunk(chunk)
         });
 
-        let stored = choose(group, &columns);
-        let mut encoded: Vec<_> = columns
+        let chosen = forms::choose(group, columns, &mut self.compressor);
+        let mut encoded: Vec<_> = chosen
             .into_iter()
-            .zip(stored)
-            .map(|((path, column), stored)| {
-                let spellings = spellings.get(&path).map_or(&[][..], Vec::as_slice);
-                self.encode_column(group, path, (column, stored), &rows_by_shape, spellings)
+            .map(|chosen| {
+                let spellings = spellings.get(&chosen.path).map_or(&[][..], Vec::as_slice);
+                self.encode_column(group, chosen, &rows_by_shape, spellings)
             })
             .collect();
         let pools = self.add_pools(&mut encoded);
@@ -219,16 +218,13 @@ impl BlockWriter {
     fn encode_column(
         &mut self,
         group: &RowGroup,
-        path: PathId,
-        (column, stored): (&Column, Option<Stored>),
+        chosen: Chosen<'_>,
         rows_by_shape: &RowsByShape<'_>,
         spellings: &[Spelling],
     ) -> EncodedColumn {
-        let (codes, own_values) = match &stored {
-            Some(stored) => (stored.codes.as_deref(), &stored.values),
-            None => (column.codes.as_deref(), &column.values),
-        };
-        let row_times = row_time_form(group, column, codes, own_values);
+        let Chosen { path, column, references, given, refers } = chosen;
+        let (codes, own_values) = (column.codes.as_deref(), &column.values);
+        let row_times = row_time_form(group, &column);
         let small = column.len() < POOLED_VALUES_MAX && own_values.memory_bytes() < POOLED_BYTES_MAX;
         let mut out = ChunkOut::new((!small).then_some(&mut self.compressor));
         presence::put(&mut out, column.rows.as_deref(), path, rows_by_shape);
@@ -236,7 +232,8 @@ impl BlockWriter {
         match row_times {
             Some(form) => values::put_row_times(&mut out, column.len(), form),
             None => {
-                values::put(&mut out, codes, own_values, stored.as_ref().map_or(&NO_REFERENCES, |own| &own.references))
+                let others = Others { references: Some(&references), given: given.as_ref() };
+                values::put(&mut out, codes, own_values, others);
             }
         }
         let parts = Parts { head: out.head, body: out.body };
@@ -255,7 +252,7 @@ impl BlockWriter {
                 bounds: bounds_of(own_values),
                 needs_shapes,
                 needs_times: row_times.is_some() || has_times(own_values),
-                refers: stored.as_ref().map_or_else(Vec::new, |stored| stored.refers.clone()),
+                refers,
                 text_bytes: text_bytes(codes, own_values),
                 chunk: NO_CHUNK,
                 filter: None,
@@ -314,69 +311,12 @@ impl BlockWriter {
     }
 }
 
-/// The form of each column, where it is not the one that it has: typed, or taken apart into templates.
-fn choose(group: &RowGroup, columns: &[(PathId, &Column)]) -> Vec<Option<Stored>> {
-    let mut typed: Vec<_> =
-        columns.iter().map(|(_, column)| values::choose(column.codes.as_deref(), &column.values)).collect();
-    let is_left: Vec<bool> = columns
-        .iter()
-        .zip(&typed)
-        .map(|((_, column), typed)| typed.is_none() && matches!(column.values, Values::Texts(_)))
-        .collect();
-    // A text may repeat what a typed column or one with a dictionary says: those repeat nothing themselves.
-    let mut others: Vec<(PathId, Column)> = Vec::new();
-    for ((path, column), typed) in columns.iter().zip(&mut typed) {
-        if let Some(Stored { codes, values, .. }) = typed.take() {
-            others.push((*path, Column { rows: column.rows.clone(), codes, values }));
-        }
-    }
-    let plain = columns.iter().zip(&is_left).filter(|((_, column), left)| **left && column.codes.is_some());
-    let referable: Vec<(PathId, &Column)> = others
-        .iter()
-        .map(|(path, column)| (*path, column))
-        .chain(plain.map(|((path, column), _)| (*path, *column)))
-        .collect();
-    let split: Vec<Option<Stored>> = columns
-        .iter()
-        .zip(&is_left)
-        .map(|((_, column), left)| if *left { split_column(group, column, &referable) } else { None })
-        .collect();
-    drop(referable);
-    let mut others = others.into_iter().peekable();
-    let merge = |((path, _), split): (&(PathId, &Column), Option<Stored>)| match others.next_if(|(own, _)| own == path)
-    {
-        Some((_, Column { codes, values, .. })) => Some(Stored::new(codes, values)),
-        None => split,
-    };
-    columns.iter().zip(split).map(merge).collect()
-}
-
-/// The column's texts taken apart, if that promises something.
-fn split_column(group: &RowGroup, column: &Column, referable: &[(PathId, &Column)]) -> Option<Stored> {
-    let Values::Texts(texts) = &column.values else { return None };
-    // An entry of a dictionary is not of one row.
-    let of_rows = column.codes.is_none();
-    let times: Vec<i64> = match of_rows {
-        true => (0..column.len()).map(|value| group.times[column.row_of(value) as usize]).collect(),
-        false => Vec::new(),
-    };
-    let rows = Rows {
-        times: of_rows.then_some(&times),
-        row_of: column.rows.as_deref(),
-        columns: if of_rows { referable } else { &[] },
-    };
-    let Split { texts, references, refers } = split(texts, &rows)?;
-    Some(Stored { references, refers, ..Stored::new(column.codes.clone(), Values::Templated(texts)) })
-}
-
 /// Whether decoding needs the rows' times.
 fn has_times(values: &Values) -> bool {
     let Values::Templated(texts) = values else { return false };
     let mut slots = texts.templates.iter().flat_map(|template| &template.slots);
     slots.any(|slot| matches!(slot.values, Values::TimeTexts { .. }))
 }
-
-static NO_REFERENCES: References = References::new();
 
 /// Head and body of a chunk.
 struct Parts {
@@ -415,15 +355,9 @@ fn put_ids(out: &mut ChunkOut<'_>, group: &RowGroup) {
 }
 
 /// The form in which each value is the time of its row, if so.
-fn row_time_form(
-    group: &RowGroup,
-    column: &Column,
-    codes: Option<&[u32]>,
-    values: &Values,
-) -> Option<super::column::TimeForm> {
-    let Values::Times { values: times, form } = values else { return None };
-    let entry = |i: usize| codes.map_or(i, |codes| codes[i] as usize);
-    let all = (0..column.len()).all(|i| times[entry(i)] == group.times[column.row_of(i) as usize]);
+fn row_time_form(group: &RowGroup, column: &Column) -> Option<super::column::TimeForm> {
+    let Values::Times { values: times, form } = &column.values else { return None };
+    let all = (0..column.len()).all(|i| times[column.entry_of(i)] == group.times[column.row_of(i) as usize]);
     all.then_some(*form)
 }
 

@@ -42,11 +42,11 @@ pub struct Explain {
     pub plan_us: u64,
     /// Time that reads took, all together, µs. Reads go on beside each other and beside other work.
     pub read_us: u64,
-    /// CPU time to decode parts, µs.
+    /// Time of the workers to decode parts, µs.
     pub decode_us: u64,
-    /// CPU time to find the rows that match, µs.
+    /// Time of the workers to find the rows that match, µs.
     pub match_us: u64,
-    /// CPU time to reduce, sort and show them, µs.
+    /// Time of the workers to reduce and show them, µs.
     pub answer_us: u64,
 }
 

@@ -58,7 +58,7 @@ impl Plan {
             || reduction.aggregates.iter().any(|measure| measure.function == Function::Rate);
         let end = reduction.range.1.or_else(|| timed.then_some(reduction.now));
         let range = timed.then_some((reduction.range.0, end));
-        Some(Self { groups: groups.into(), table: format!("{stage:?} {range:?}").into() })
+        Some(Self { groups: groups.into(), table: format!("{stage:?} {range:?} {}", reduction.wanted).into() })
     }
 }
 

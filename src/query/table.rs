@@ -56,7 +56,7 @@ impl Search<'_> {
         prepared: &Prepared,
         reducing: &Stage,
     ) -> Result<(Rows, u64), QueryError> {
-        let reduction = self.reduction(reducing)?;
+        let reduction = self.reduction(reducing, wanted_rows(&prepared.table))?;
         let row_by_row = chain_of(&prepared.events, &self.stage_context)?.is_row_by_row();
         let stages: Vec<Stage> = prepared.events.iter().chain([reducing]).cloned().collect();
         let plan = Plan::new(self, prepared, reducing, &reduction);
@@ -73,9 +73,9 @@ impl Search<'_> {
         Ok(gathered.into_parts())
     }
 
-    fn reduction(&self, stage: &Stage) -> Result<Arc<Reduction>, QueryError> {
+    fn reduction(&self, stage: &Stage, wanted: usize) -> Result<Arc<Reduction>, QueryError> {
         match stage.start(&self.stage_context)? {
-            Step::Reduce(reduction) => Ok(Arc::from(reduction)),
+            Step::Reduce(reduction) => Ok(Arc::new(Reduction { wanted, ..*reduction })),
             Step::Rows(_) => panic!("only stages that make a table are asked to"),
         }
     }
@@ -191,18 +191,22 @@ impl Search<'_> {
     fn through(&self, rows: Rows, stages: &[Stage]) -> Result<Rows, QueryError> {
         let Rows { mut columns, rows, warnings, overflow } = rows;
         let mut rows = rows;
-        for stage in stages {
+        for (number, stage) in stages.iter().enumerate() {
             let mut context = self.stage_context.clone();
             context.columns = Some(columns.clone());
             let mut chain = chain_of(std::slice::from_ref(stage), &context)?;
+            if let Some(Stage::Head(next)) = stages.get(number + 1) {
+                chain.limit(usize::try_from(next.count).unwrap_or(usize::MAX));
+            }
             let after = chain.columns(columns.clone());
             let mut out = Vec::new();
             let mut sink = |record: Record| {
                 out.push(row_of(record, &after));
                 Ok(Flow::More)
             };
+            let names = names_of(&columns);
             for (number, row) in rows.into_iter().enumerate() {
-                if chain.push(record_of(&columns, row, number as u64), &mut sink)? == Flow::Enough {
+                if chain.push(record_of(&names, row, number as u64), &mut sink)? == Flow::Enough {
                     break;
                 }
             }
@@ -222,8 +226,9 @@ impl Search<'_> {
             };
             let reduction: Arc<Reduction> = Arc::from(reduction);
             let mut groups = Groups::new(Arc::clone(&reduction), self.budget.clone());
+            let names = names_of(&rows.columns);
             for (number, row) in rows.rows.iter().enumerate() {
-                let record = record_of(&rows.columns, row.clone(), number as u64);
+                let record = record_of(&names, row.clone(), number as u64);
                 groups.add_row(&record, record.at)?;
             }
             Arc::new(Merged::of(groups)).finish(&reduction, &self.budget)
@@ -245,12 +250,30 @@ fn needs_extremes(stage: &Stage, range: (Option<i64>, Option<i64>)) -> bool {
     matches!(stage, Stage::Timechart(chart) if chart.span.is_none()) && (range.0.is_none() || range.1.is_none())
 }
 
-fn record_of(columns: &[FieldName], row: Vec<Value>, number: u64) -> Record {
-    let cells = columns.iter().zip(row).map(|(name, value)| Cell {
-        name: Arc::new(name.clone()),
-        values: vec![value],
-        sent: None,
-    });
+/// How many rows of its table the stages behind the first one look at. `stats` gives the rows with the
+/// largest first aggregate first: to sort by that changes nothing.
+fn wanted_rows(table: &[Stage]) -> usize {
+    let Some((Stage::Stats(stats), mut rest)) = table.split_first() else { return usize::MAX };
+    let first = stats.aggregates.first().map(|aggregate| aggregate.name.as_str());
+    while let Some((Stage::Sort(sort), behind)) = rest.split_first() {
+        match sort.keys.as_slice() {
+            [key] if key.descending && Some(key.field.typed()) == first => rest = behind,
+            _ => break,
+        }
+    }
+    match rest.first() {
+        Some(Stage::Head(head)) => usize::try_from(head.count).unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    }
+}
+
+fn names_of(columns: &[FieldName]) -> Vec<Arc<FieldName>> {
+    columns.iter().map(|name| Arc::new(name.clone())).collect()
+}
+
+fn record_of(columns: &[Arc<FieldName>], row: Vec<Value>, number: u64) -> Record {
+    let cells =
+        columns.iter().zip(row).map(|(name, value)| Cell { name: Arc::clone(name), values: vec![value], sent: None });
     Record { table: true, at: At { order: ordinal(number), time: None }, place: (0, 0), cells: cells.collect() }
 }
 

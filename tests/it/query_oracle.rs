@@ -171,8 +171,11 @@ fn check_queries(place: Place, seed: u64, events: usize, queries: usize) {
         let engine = engine_with(root.path(), &mut events, place).await;
         let context = context(host());
         let snapshot = engine.snapshot(|_| true);
-        for number in 0..queries {
-            let query = generate::query(&mut rng);
+        for number in 0..queries + OF_MANY_GROUPS.len() {
+            let query = match OF_MANY_GROUPS.get(number) {
+                Some(query) => (*query).to_owned(),
+                None => generate::query(&mut rng),
+            };
             let Ok(tree) = parse(&query) else { continue };
             let mut request = oracle::Request { now: FIRST_TIME + RANGE, ..oracle::Request::default() };
             if rng.one_in(3) {
@@ -213,6 +216,19 @@ fn answers_from_overlapping_blocks_are_the_oracles() {
 fn answers_from_compacted_blocks_are_the_oracles() {
     (0..SEEDS).for_each(|seed| check_queries(Place::Compacted, 300 + seed, 80, QUERIES));
 }
+
+/// Tables of which only the first rows are looked at.
+const OF_MANY_GROUPS: [&str; 9] = [
+    "* | top 2 path",
+    "* | rare 3 latency_ms",
+    "* | stats count by latency_ms | head 3",
+    "* | stats count, values(level) by path | head 2",
+    "* | stats min(latency_ms) as least, count by level | head 2",
+    "* | stats count as n by status, level | sort -n | head 4",
+    "* | stats count as n by status | sort n | head 2",
+    "* | stats max(latency_ms) as most by service | sort -most, service | head 2 | fields most",
+    "* | stats dc(path) by service | head 1",
+];
 
 /// Sets of events for each place.
 const SEEDS: u64 = 3;

@@ -2,6 +2,7 @@
 //! body of streams. `FORMAT.md` has each layout.
 
 mod clusters;
+pub(super) mod given;
 pub(super) mod ints;
 pub(super) mod presence;
 pub(super) mod stream;

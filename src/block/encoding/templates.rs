@@ -1,16 +1,15 @@
 //! Texts as templates with variables: the templates, which text has which, and each variable as a column
 //! of its own.
 
-use super::values::ValueRows;
-use super::{ChunkIn, ChunkOut, Pack, ints, values};
+use super::values::{Others, ValueRows};
+use super::{ChunkIn, ChunkOut, Pack, given, values};
 use crate::block::error::damaged;
-use crate::block::split::References;
 use crate::block::wire::{put_bytes, put_varint};
 use crate::block::{BlockError, Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
 
-/// Adds texts. Their count is known to the reader from elsewhere. What `references` names is not stored,
+/// Adds texts. Their count is known to the reader from elsewhere. What `others` names is not stored,
 /// nor are times: they are those of the rows.
-pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated, references: &References) {
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated, others: Others<'_>) {
     let mut nested = out.nested();
     put_varint(&mut nested.head, texts.templates.len() as u64);
     let mut literals = Vec::new();
@@ -21,10 +20,11 @@ pub(in crate::block) fn put(out: &mut ChunkOut<'_>, texts: &Templated, reference
         }
         literals.extend_from_slice(&template.literals.bytes);
     }
-    ints::put_codes(&mut nested, &texts.template_of);
+    given::put(&mut nested, &texts.template_of, others.given);
     for (number, template) in (0..).zip(&texts.templates) {
         for (at, slot) in (0..).zip(&template.slots) {
-            put_slot(&mut nested, slot, references.get(&(number, at)));
+            let reference = others.references.and_then(|references| references.get(&(number, at)));
+            put_slot(&mut nested, slot, reference);
         }
     }
     let (head, body, pools) = nested.into_parts();
@@ -56,7 +56,7 @@ fn put_slot(out: &mut ChunkOut<'_>, slot: &Slot, reference: Option<&u32>) {
         }
         (values, None) => {
             out.head.push(OWN);
-            values::put(out, slot.codes.as_deref(), values, &References::new());
+            values::put(out, slot.codes.as_deref(), values, Others::default());
         }
     }
 }
@@ -73,7 +73,7 @@ pub(in crate::block) fn get(
     let pooled = chunk.stream()?;
     let mut nested = chunk.nested(&head, &numbers, &pooled);
     let mut templates = get_templates(&mut nested, &literals)?;
-    let template_of = ints::get_codes(&mut nested, count, templates.len() as u64)?;
+    let template_of = given::get(&mut nested, count, templates.len() as u64, rows)?;
     let mut rank = Vec::with_capacity(count);
     for (entry, &template) in (0..).zip(&template_of) {
         let entries = &mut templates[template as usize].0.entries;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::given::{self, Given};
 use super::ints::{ordered, signed};
 use super::{ChunkIn, ChunkOut, Pack, ints, templates, texts, typing};
 use crate::block::column::TimeForm;
@@ -10,24 +11,19 @@ use crate::block::gather::{dictionary_of, number, with_numbers};
 use crate::block::split::References;
 use crate::block::wire::{put_bytes, put_varint};
 use crate::block::{BlockError, Column, Values};
-use crate::event::PathId;
 
 /// Codes and entries as they are stored.
 pub(in crate::block) struct Stored {
     /// The entry of each value; `None`: value `i` says entry `i`.
     pub(in crate::block) codes: Option<Vec<u32>>,
     pub(in crate::block) values: Values,
-    /// What of templates is not stored, since another column has it.
-    pub(in crate::block) references: References,
-    /// The columns that are repeated.
-    pub(in crate::block) refers: Vec<PathId>,
     /// What the entries take in the chunk; known when they were read.
     pub(in crate::block) entry_bytes: usize,
 }
 
 impl Stored {
     pub(in crate::block) fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
-        Self { codes, values, references: References::new(), refers: Vec::new(), entry_bytes: 0 }
+        Self { codes, values, entry_bytes: 0 }
     }
 
     /// How many values there are.
@@ -90,20 +86,29 @@ fn is_signed(form: &Values) -> bool {
     matches!(form, Values::Integers(_) | Values::Decimals { .. } | Values::Times { .. })
 }
 
+/// What other columns say of the values.
+#[derive(Clone, Copy, Default)]
+pub(in crate::block) struct Others<'a> {
+    /// Variables of templates that are not stored; none where this is left out.
+    pub(in crate::block) references: Option<&'a References>,
+    /// What tells the codes.
+    pub(in crate::block) given: Option<&'a Given>,
+}
+
 /// Adds codes and values.
-pub(in crate::block) fn put(out: &mut ChunkOut<'_>, codes: Option<&[u32]>, values: &Values, references: &References) {
+pub(in crate::block) fn put(out: &mut ChunkOut<'_>, codes: Option<&[u32]>, values: &Values, others: Others<'_>) {
     match codes {
         None => {
             out.head.push(PLAIN);
             put_varint(&mut out.head, values.len() as u64);
-            put_values(out, values, references);
+            put_values(out, values, others);
         }
         Some(codes) => {
             out.head.push(DICTIONARY);
             put_varint(&mut out.head, codes.len() as u64);
             put_varint(&mut out.head, values.len() as u64);
-            put_values(out, values, references);
-            ints::put_codes(out, codes);
+            put_values(out, values, Others::default());
+            given::put(out, codes, others.given);
         }
     }
 }
@@ -116,7 +121,7 @@ pub(in crate::block) fn put_row_times(out: &mut ChunkOut<'_>, count: usize, form
     put_form(&mut out.head, form);
 }
 
-fn put_values(out: &mut ChunkOut<'_>, values: &Values, references: &References) {
+fn put_values(out: &mut ChunkOut<'_>, values: &Values, others: Others<'_>) {
     match values {
         Values::Texts(own) => {
             out.head.push(TEXTS);
@@ -143,7 +148,7 @@ fn put_values(out: &mut ChunkOut<'_>, values: &Values, references: &References) 
         }
         Values::Templated(own) => {
             out.head.push(TEMPLATED);
-            templates::put(out, own, references);
+            templates::put(out, own, others);
             return;
         }
         Values::TimeTexts { .. } => unreachable!("only a template's variables have this form"),
@@ -191,7 +196,7 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64, rows: &Valu
             // An entry is not of one row.
             let values = get_values(chunk, entries, &ValueRows::default())?;
             let entry_bytes = before - chunk.left();
-            let codes = ints::get_codes(chunk, count, entries as u64)?;
+            let codes = given::get(chunk, count, entries as u64, rows)?;
             Ok(Got::Stored(Stored { entry_bytes, ..Stored::new(Some(codes), values) }))
         }
         _ => damaged("values have an unknown layout"),

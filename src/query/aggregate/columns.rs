@@ -86,6 +86,7 @@ fn count_values(groups: &mut Groups, column: Option<&Arc<Column>>, rows: &Bitmap
             }
         }
         None => {
+            groups.reserve(column.len().min(rows.count() as usize));
             for value in 0..column.len() {
                 if all || rows.contains(column.row_of(value)) {
                     groups.add_loosely(1, |key| column.values.write_text(value, key));
@@ -329,7 +330,7 @@ impl<'a> Codes<'a> {
         for value in 0..own.len() {
             let row = own.row_of(value);
             if rows.contains(row) {
-                of_row[row as usize] = texts.intern(own.text(value, &mut scratch).as_bytes());
+                of_row[row as usize] = texts.intern(own.values.text_bytes(own.entry_of(value), &mut scratch));
             }
         }
         Self { column, of_row, texts: Some(texts) }
@@ -424,12 +425,13 @@ impl Fed<'_> {
     /// Aggregates for which each entry of a group counts once, with its number of values.
     fn by_entry(&self, groups: &mut Groups, column: &Column) {
         let mut scratch = Vec::new();
-        let mut add = |groups: &mut Groups, group: u32, entry: usize, count: u64| {
-            let text = column.values.text(entry, &mut scratch);
-            match self.accumulator(groups, group) {
-                Accumulator::Distinct(set) => set.insert(text.as_bytes()),
-                Accumulator::Mode(counts) => counts.add_text(text.as_bytes(), count),
-                other => other.add(&self.measure.function, &Value::text(text), 0, self.parts.at(0)),
+        let mut add = |groups: &mut Groups, group: u32, entry: usize, count: u64| match self.accumulator(groups, group)
+        {
+            Accumulator::Distinct(set) => set.insert(column.values.text_bytes(entry, &mut scratch)),
+            Accumulator::Mode(counts) => counts.add_text(column.values.text_bytes(entry, &mut scratch), count),
+            other => {
+                let text = Value::text(column.values.text(entry, &mut scratch));
+                other.add(&self.measure.function, &text, 0, self.parts.at(0));
             }
         };
         if column.codes.is_none() && !matches!(self.measure.function, Function::Mode) {

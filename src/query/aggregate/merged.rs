@@ -1,20 +1,21 @@
 //! The groups of a whole reduction: parts are merged into it on all cores at once, and it becomes the
 //! table. Once it is whole it may be kept for later queries, which never change it.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::accumulator::{Accumulator, Remarks, Sortable};
 use super::buckets::Buckets;
+use super::order::{Descending, Ordered, keep_first};
 use super::reduce::{Groups, Kind, Reduction, Rows, split_key};
 use crate::query::decimal::{Decimal, Rounding};
 use crate::query::error::{BadQuery, QueryError};
-use crate::query::language::FieldName;
+use crate::query::language::{FieldName, Function};
 use crate::query::memory::Budget;
 use crate::query::stages::timechart::SERIES_MAX;
-use crate::query::value::{Value, sort_order};
+use crate::query::value::Value;
 
 /// All groups that a query or a kept result has. By the hash of their names they are dealt to shards, so
 /// that several workers merge at the same time.
@@ -24,8 +25,9 @@ pub(crate) struct Merged {
 }
 
 /// Shards of a reduction that may have many groups: a power of two. Few enough for a reduction with a
-/// handful of groups to cost nothing, enough for workers to be seldom in each other's way.
-const SHARDS: usize = 16;
+/// handful of groups to cost little, enough for workers to be seldom in each other's way, and for a shard
+/// of a million groups to fit a processor's cache while a part is merged into it.
+const SHARDS: usize = 64;
 
 impl Merged {
     /// Nothing yet.
@@ -138,21 +140,42 @@ fn stats(reduction: &Reduction, shards: &mut [Groups], remarks: &mut Remarks) ->
         .range
         .0
         .and_then(|start| seconds_of(reduction.range.1.unwrap_or(reduction.now).saturating_sub(start)));
-    let by = reduction.by.len();
-    let mut rows: Vec<Vec<Value>> = Vec::with_capacity(shards.iter().map(Groups::len).sum());
-    for shard in shards {
+    let counted = reduction.stored() == 0 && reduction.aggregates[0].function == Function::Count;
+    let counts = || shards.iter().flat_map(|shard| shard.events().iter().copied());
+    let least = if counted { least_of_highest(counts(), reduction.wanted) } else { 0 };
+    let mut groups: Vec<(Descending, u32, u32)> = Vec::new();
+    for (number, shard) in shards.iter_mut().enumerate() {
         for group in 0..shard.len() as u32 {
-            let mut row = shard.values_of(group).1;
-            for (place, measure) in reduction.aggregates.iter().enumerate() {
-                row.push(shard.finished(group, place, |own| own.finish(&measure.function, seconds, remarks)));
+            if shard.events()[group as usize] < least {
+                continue;
             }
-            rows.push(row);
+            let first = &reduction.aggregates[0].function;
+            let value = shard.finished(group, 0, |own| own.finish(first, seconds, remarks));
+            groups.push((Descending(Ordered::new(value)), number as u32, group));
         }
     }
-    rows.sort_by(|a, b| {
-        let first = descending(&a[by], &b[by]);
-        first.then_with(|| order_of_rows(&a[..by], &b[..by]))
-    });
+    keep_first(&mut groups, reduction.wanted, |a, b| a.0.compare(&b.0));
+    let mut rows: Vec<(Descending, Vec<Ordered>, u32, u32)> = Vec::with_capacity(groups.len());
+    for (first, shard, group) in groups {
+        let by = shards[shard as usize].values_of(group).1;
+        rows.push((first, by.into_iter().map(Ordered::new).collect(), shard, group));
+    }
+    let order = |a: &(Descending, Vec<Ordered>, u32, u32), b: &(Descending, Vec<Ordered>, u32, u32)| {
+        a.0.compare(&b.0).then_with(|| a.1.cmp(&b.1))
+    };
+    keep_first(&mut rows, reduction.wanted, order);
+    rows.sort_unstable_by(order);
+    rows.truncate(reduction.wanted);
+    let row = |(first, by, shard, group): (Descending, Vec<Ordered>, u32, u32)| {
+        let mut row: Vec<Value> = by.into_iter().map(|value| value.value).collect();
+        row.push(first.0.value);
+        for (place, measure) in reduction.aggregates.iter().enumerate().skip(1) {
+            let finish = |own: &mut Accumulator| own.finish(&measure.function, seconds, remarks);
+            row.push(shards[shard as usize].finished(group, place, finish));
+        }
+        row
+    };
+    let rows = rows.into_iter().map(row).collect();
     let names = reduction.aggregates.iter().map(|measure| FieldName::new(measure.name.clone()));
     Rows { columns: reduction.by.iter().cloned().chain(names).collect(), rows, ..Rows::default() }
 }
@@ -163,22 +186,24 @@ fn top(reduction: &Reduction, shards: &[MutexGuard<'_, Groups>], wanted: usize, 
     let worth = |events: u64| if rare { u64::MAX - events } else { events };
     let all = || shards.iter().flat_map(|shard| shard.events().iter().map(|&events| worth(events)));
     let least = least_of_highest(all(), wanted);
-    let mut rows: Vec<(u64, Value)> = Vec::new();
+    let mut rows: Vec<(u64, Ordered)> = Vec::new();
     for shard in shards {
         for (group, &events) in shard.events().iter().enumerate() {
             if worth(events) >= least {
-                rows.push((events, shard.values_of(group as u32).1.remove(0)));
+                rows.push((events, Ordered::new(shard.values_of(group as u32).1.remove(0))));
             }
         }
     }
-    rows.sort_by(|a, b| worth(b.0).cmp(&worth(a.0)).then_with(|| order_of_values(&a.1, &b.1)));
+    let order = |a: &(u64, Ordered), b: &(u64, Ordered)| worth(b.0).cmp(&worth(a.0)).then_with(|| a.1.cmp(&b.1));
+    keep_first(&mut rows, wanted, order);
+    rows.sort_unstable_by(order);
     rows.truncate(wanted);
     let (hundred, total) = (Decimal::from(100u64), Decimal::from(shards[0].arrived()));
     let rows = rows.into_iter().map(|(events, value)| {
         let events = Decimal::from(events);
         let percent = events.checked_mul(hundred).and_then(|scaled| scaled.checked_div(total));
         let percent = percent.map(|percent| percent.rounded(4, Rounding::Nearest));
-        vec![value, Value::Number(events), percent.map_or(Value::Null, Value::Number)]
+        vec![value.value, Value::Number(events), percent.map_or(Value::Null, Value::Number)]
     });
     let columns = vec![reduction.by[0].clone(), FieldName::new("count"), FieldName::new("percent")];
     Rows { columns, rows: rows.collect(), ..Rows::default() }
@@ -302,23 +327,6 @@ struct Series {
 
 fn seconds_of(nanos: i64) -> Option<Decimal> {
     (nanos > 0).then(|| Decimal::new(i128::from(nanos), -9))
-}
-
-/// Descending, null last.
-fn descending(a: &Value, b: &Value) -> Ordering {
-    match (a.is_null(), b.is_null()) {
-        (false, false) => sort_order(b, a),
-        (a, b) => a.cmp(&b),
-    }
-}
-
-fn order_of_rows(a: &[Value], b: &[Value]) -> Ordering {
-    a.iter().zip(b).map(|(a, b)| order_of_values(a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-}
-
-/// The order of `sort`, then of the texts as sent: `500` and `500.0` are two groups.
-fn order_of_values(a: &Value, b: &Value) -> Ordering {
-    sort_order(a, b).then_with(|| a.to_text().cmp(&b.to_text()))
 }
 
 fn warnings_of(remarks: Remarks) -> Vec<String> {

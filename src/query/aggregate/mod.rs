@@ -8,5 +8,6 @@ pub(crate) mod columns;
 pub(crate) mod distinct;
 pub(crate) mod merged;
 pub(crate) mod numbers;
+mod order;
 pub(crate) mod reduce;
 pub(crate) mod texts;

@@ -23,6 +23,8 @@ pub(crate) struct Reduction {
     pub(crate) now: i64,
     /// Whether sums remember their numbers: the second try after an overflow.
     pub(crate) keep: bool,
+    /// Rows of the table that are looked at: the first so many.
+    pub(crate) wanted: usize,
 }
 
 /// The reducing stages.
@@ -225,6 +227,12 @@ impl Groups {
         self.events.push(events);
     }
 
+    /// Makes room for groups of [`Groups::add_loosely`].
+    pub(crate) fn reserve(&mut self, groups: usize) {
+        self.keys.reserve(groups);
+        self.events.reserve(groups);
+    }
+
     /// As [`Groups::add_loosely`], of events without a value.
     pub(crate) fn add_loosely_without(&mut self, events: u64) {
         assert!(self.each == 0 && self.reduction.is_by_one(), "groups of texts alone");
@@ -238,9 +246,11 @@ impl Groups {
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), QueryError> {
-        let budget = self.budget.as_ref().expect("what is kept for later does not grow");
-        budget.take(bytes, "groups")?;
-        self.taken += bytes;
+        // What was kept and is no more has no budget: of it only the table is left to make.
+        if let Some(budget) = &self.budget {
+            budget.take(bytes, "groups")?;
+            self.taken += bytes;
+        }
         Ok(())
     }
 

@@ -51,6 +51,12 @@ impl TextSet {
         number
     }
 
+    /// Makes room for texts of [`TextSet::append_with`].
+    pub(crate) fn reserve(&mut self, texts: usize) {
+        self.ends.reserve(texts);
+        self.hashes.reserve(texts);
+    }
+
     /// Adds a text without looking whether it is there: such a set only hands its texts on, and finds
     /// none.
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -69,7 +75,9 @@ impl TextSet {
     }
 
     fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<u32> {
-        let same = |&other: &u32| self.hashes[other as usize] == hash && self.get(other) == text;
+        // The table has compared a part of the hash: nearly always the text is the one, and another look at
+        // the hashes would be one more miss of the processor's cache.
+        let same = |&other: &u32| self.get(other) == text;
         self.index.find(spread(hash), same).copied()
     }
 

@@ -239,7 +239,9 @@ impl Plain<'_> {
                 };
                 fits && part.bytes().all(|byte| byte.is_ascii_hexdigit())
             }
-            Self::Values(values) => part.chars().all(|c| value_may_hold(values, c)),
+            Self::Values(values) => {
+                part.chars().all(|c| value_may_hold(values, c)) && layout_may_fit(values, ask).unwrap_or(true)
+            }
         }
     }
 
@@ -268,6 +270,14 @@ impl Plain<'_> {
             (Self::Values(values @ Values::Hex { bytes, width, .. }), _) => {
                 fitting_uuids(values, bytes, usize::from(*width), ask)
             }
+            (Self::Values(values @ Values::Ipv4(own)), Ask::Holds(needle)) => match inner_bytes(needle.folded()) {
+                Some(inner) => {
+                    let mut text = Vec::new();
+                    let mut fits = |at: usize| needle.is_in(values.text_bytes(at, &mut text));
+                    Bitmap::from_fn(self.len(), |at| (own[at as usize] >> 8) as u16 == inner && fits(at as usize))
+                }
+                None => needle.scan(&render(values)),
+            },
             (Self::Values(values), Ask::Holds(needle)) => needle.scan(&render(values)),
             (Self::Values(values), _) => {
                 let mut text = Vec::new();
@@ -446,6 +456,51 @@ fn fitting_hex(bytes: &[u8], width: usize, ask: Ask<'_>) -> Found {
             Bitmap::from_fn(len, |index| (0..=last).any(|at| holds_nibbles(entry(index), at, part)))
         }
     })
+}
+
+/// Whether values could fit, going by where their digits stand. `None`: that is not known.
+fn layout_may_fit(values: &Values, ask: Ask<'_>) -> Option<bool> {
+    let part = ask.part();
+    let digits_max = || part.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    match values {
+        Values::Ipv4(_) => Some(digits_max() <= 3 && part.matches('.').count() <= 3),
+        Values::Decimals { scale, .. } => {
+            let (whole, fraction) = part.split_once('.').unwrap_or((part, ""));
+            let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            Some(
+                fraction.len() <= usize::from(*scale)
+                    && digits(fraction)
+                    && digits(whole.strip_prefix('-').unwrap_or(whole)),
+            )
+        }
+        Values::Times { .. } => has_layout(values, ask),
+        Values::TimeTexts { pattern, .. } if pattern.has_one_length() => has_layout(values, ask),
+        _ => None,
+    }
+}
+
+/// As [`layout_may_fit`], of values that all have their digits at the same places.
+fn has_layout(values: &Values, ask: Ask<'_>) -> Option<bool> {
+    let without_digits =
+        |text: &str| -> String { text.chars().map(|c| if c.is_ascii_digit() { '0' } else { fold_char(c) }).collect() };
+    if values.is_empty() {
+        return None;
+    }
+    let (layout, part) = (without_digits(values.text(0, &mut Vec::new())), without_digits(ask.part()));
+    Some(match ask {
+        Ask::Holds(_) => layout.contains(&part),
+        Ask::Begins(_) => layout.starts_with(&part),
+        Ask::Ends(_) => layout.ends_with(&part),
+        Ask::Is(_) => layout == part,
+    })
+}
+
+/// The two bytes in the middle of every IPv4 address that holds a part with three points; `None` if the
+/// part has fewer, or no address holds it.
+fn inner_bytes(part: &str) -> Option<u16> {
+    let mut octets = part.split('.').skip(1);
+    let (second, third, _) = (octets.next()?, octets.next()?, octets.next()?);
+    Some(u16::from_be_bytes([second.parse().ok()?, third.parse().ok()?]))
 }
 
 /// As [`fitting_hex`], of values with hyphens: those that hold the digits are looked at as text.

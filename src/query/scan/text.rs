@@ -178,6 +178,9 @@ impl TextTest {
             Values::Texts(texts) => self.scan(texts),
             Values::Templated(texts) => templates::scan(self, texts),
             _ if !may_hold_all(values, &self.required) => Bitmap::none(values.len() as u32),
+            _ if !self.needles.iter().all(|needle| Plain::Values(values).may_fit(Ask::Holds(needle))) => {
+                Bitmap::none(values.len() as u32)
+            }
             _ => self.entries_typed(values).unwrap_or_else(|| self.scan(&render(values))),
         }
     }

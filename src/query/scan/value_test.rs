@@ -342,11 +342,35 @@ fn affixed_number(operand: &Operand, prefix: &str, suffix: &str) -> Option<u64> 
 /// All entries as texts.
 pub(crate) fn render(values: &Values) -> Texts {
     let mut texts = Texts::default();
+    if !values.is_empty() {
+        values.write_text(0, &mut texts.bytes);
+        let len = texts.bytes.len();
+        texts.bytes.clear();
+        // Texts of one form are about as long as each other.
+        texts.bytes.reserve((len + len / 8 + 1) * values.len());
+        texts.ends.reserve(values.len());
+    }
     for index in 0..values.len() {
         values.write_text(index, &mut texts.bytes);
         texts.ends.push(u32::try_from(texts.bytes.len()).expect("a column of one row group is below 4 GiB"));
     }
     texts
+}
+
+/// Whether some number of a column of these bounds may have parts as long as these. A number is no longer
+/// than its column's lowest or highest.
+pub(crate) fn numbers_may_hold(form: Form, bounds: Bounds, parts: &[String]) -> bool {
+    let digits = |value: i64| value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
+    let digits = digits(bounds.min).max(digits(bounds.max));
+    let sign = usize::from(bounds.min < 0);
+    match form {
+        Form::Integers => parts.iter().all(|part| part.len() <= digits + sign),
+        Form::Decimals => {
+            let digits = digits.max(usize::from(bounds.scale) + 1);
+            parts.iter().all(|part| part.len() <= digits + 1 + sign)
+        }
+        _ => true,
+    }
 }
 
 /// As [`may_hold_all`], for a column of which only the form is known.
@@ -360,7 +384,15 @@ pub(crate) fn form_may_hold(form: Form, parts: &[String]) -> bool {
         Form::Ipv4 => number(c) || c == '.',
         Form::Times => number(c) || matches!(c, '-' | ':' | '.' | ',' | 't' | 'z' | ' '),
     };
-    parts.iter().all(|part| part.chars().all(may_hold))
+    let points = |part: &String| part.bytes().filter(|byte| matches!(byte, b'.' | b',')).count();
+    let digits = |part: &String| part.split(|c: char| !number(c)).map(str::len).max().unwrap_or(0);
+    let may_have = |part: &String| match form {
+        Form::Decimals => points(part) <= 1,
+        Form::Ipv4 => points(part) <= 3 && digits(part) <= 3,
+        Form::Times => points(part) <= 1 && digits(part) <= 9,
+        _ => true,
+    };
+    parts.iter().all(|part| part.chars().all(may_hold) && may_have(part))
 }
 
 /// Whether some text of these could have all these folded parts, going by the characters that its form
@@ -408,6 +440,19 @@ mod tests {
         let mut texts = Texts::default();
         all.iter().for_each(|text| texts.push(text.as_bytes()));
         Values::Texts(texts)
+    }
+
+    #[test]
+    fn no_number_is_longer_than_the_ends_of_its_column() {
+        let holds = |form, (min, max, scale), part: &str| {
+            numbers_may_hold(form, Bounds { min, max, scale }, &[part.to_owned()])
+        };
+        assert!(holds(Form::Integers, (0, 999, 0), "999") && !holds(Form::Integers, (0, 999, 0), "1000"));
+        assert!(holds(Form::Integers, (-1000, 5, 0), "-1000") && !holds(Form::Integers, (-1000, 5, 0), "-10000"));
+        assert!(holds(Form::Integers, (0, 0, 0), "0") && !holds(Form::Integers, (0, 0, 0), "00"));
+        // 0.01 and -12.34
+        assert!(holds(Form::Decimals, (1, 1, 2), "0.01") && !holds(Form::Decimals, (1, 1, 2), "0.010"));
+        assert!(holds(Form::Decimals, (-1234, 1, 2), "-12.34") && !holds(Form::Decimals, (-1234, 1, 2), "-12.340"));
     }
 
     /// Every form of the same values gives the same answer as the texts one by one.

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::bitmap::Bitmap;
 use super::text::TextTest;
-use super::value_test::{ValueTest, form_may_hold};
+use super::value_test::{ValueTest, form_may_hold, numbers_may_hold};
 use crate::block::writer::form_of;
 use crate::block::{ChunkKey, Column, ColumnInfo, FilterReader, Footer, Form, Ids, RowGroup, ShapeTable, Texts};
 use crate::event::{EventId, Origin, PathId, PathTable, Sequence};
@@ -215,7 +215,8 @@ impl View {
     pub(crate) fn may_fit_text(&self, path: PathId, test: &TextTest) -> Result<bool, Missing> {
         let Self::Stored(stored) = self else { return Ok(true) };
         let Some(info) = stored.column_info(path) else { return Ok(false) };
-        if !form_may_hold(info.form, test.required()) {
+        let in_bounds = |bounds| numbers_may_hold(info.form, bounds, test.required());
+        if !form_may_hold(info.form, test.required()) || !info.bounds.is_none_or(in_bounds) {
             return Ok(false);
         }
         stored.filter(path, |filter| test.required().iter().all(|part| filter.may_contain_substring(part.as_bytes())))

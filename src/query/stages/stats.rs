@@ -69,6 +69,7 @@ impl StageRun for Stats {
             range: context.range,
             now: context.now,
             keep: context.keep,
+            wanted: usize::MAX,
         })))
     }
 

@@ -149,6 +149,7 @@ impl StageRun for Timechart {
             range: context.range,
             now: context.now,
             keep: context.keep,
+            wanted: usize::MAX,
         })))
     }
 

@@ -63,6 +63,7 @@ pub(super) fn rank(count: u32, field: &FieldName, rare: bool, context: &StageCon
         range: context.range,
         now: context.now,
         keep: false,
+        wanted: usize::MAX,
     }))
 }
 

@@ -97,7 +97,7 @@ export interface Error {
 }
 
 export interface Explain {
-  /** CPU time to reduce and show them. */
+  /** Time of the workers to reduce and show them. */
   answer_us: number;
   /** Blocks of partitions whose day, index or environment cannot match. */
   blocks_out_of_partition: number;
@@ -105,7 +105,7 @@ export interface Explain {
   blocks_out_of_time: number;
   /** Bytes of these ranges. */
   bytes_read: number;
-  /** CPU time to decode parts. */
+  /** Time of the workers to decode parts. */
   decode_us: number;
   /** Row groups of the other blocks, and batches that are in no block yet. */
   groups: number;
@@ -119,7 +119,7 @@ export interface Explain {
   groups_ruled_out: number;
   /** Of these: values were read. */
   groups_scanned: number;
-  /** CPU time to find the rows that match. */
+  /** Time of the workers to find the rows that match. */
   match_us: number;
   /** Columns and other parts of groups that lay decoded in memory. */
   parts_cached: number;

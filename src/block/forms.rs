@@ -1,0 +1,164 @@
+//! In what form each column of a group is stored: typed, as templates, repeating what other columns say,
+//! or given what they say.
+
+use std::borrow::Cow;
+
+use super::encoding::given::{self, Given};
+use super::encoding::{ChunkOut, Compressor, ints, values};
+use super::split::{References, Rows, Split, split};
+use super::{Column, RowGroup, Values};
+use crate::event::PathId;
+
+/// A column in the form in which it is stored.
+pub(super) struct Chosen<'g> {
+    pub(super) path: PathId,
+    pub(super) column: Cow<'g, Column>,
+    /// Variables of its templates that are not stored.
+    pub(super) references: References,
+    /// What tells its codes.
+    pub(super) given: Option<Given>,
+    /// The columns that reading it needs.
+    pub(super) refers: Vec<PathId>,
+}
+
+/// The forms of all columns.
+pub(super) fn choose<'g>(
+    group: &RowGroup,
+    columns: Vec<(PathId, &'g Column)>,
+    compressor: &mut Compressor,
+) -> Vec<Chosen<'g>> {
+    let mut chosen: Vec<Chosen<'g>> = columns.into_iter().map(|(path, column)| typed(path, column)).collect();
+    take_apart(group, &mut chosen);
+    condition(&mut chosen, compressor);
+    chosen
+}
+
+fn typed(path: PathId, column: &Column) -> Chosen<'_> {
+    let column = match values::choose(column.codes.as_deref(), &column.values) {
+        Some(stored) => Cow::Owned(Column { rows: column.rows.clone(), codes: stored.codes, values: stored.values }),
+        None => Cow::Borrowed(column),
+    };
+    Chosen { path, column, references: References::new(), given: None, refers: Vec::new() }
+}
+
+/// Takes texts apart into templates. Their variables may repeat what columns say that are not texts of
+/// many values themselves.
+fn take_apart(group: &RowGroup, chosen: &mut [Chosen<'_>]) {
+    let others =
+        chosen.iter().filter(|own| own.column.codes.is_some() || !matches!(own.column.values, Values::Texts(_)));
+    let others: Vec<(PathId, &Column)> = others.map(|own| (own.path, &*own.column)).collect();
+    let split: Vec<Option<Split>> = chosen.iter().map(|own| split_column(group, &own.column, &others)).collect();
+    for (own, split) in chosen.iter_mut().zip(split) {
+        let Some(Split { texts, references, refers }) = split else { continue };
+        let (rows, codes) = (own.column.rows.clone(), own.column.codes.clone());
+        own.column = Cow::Owned(Column { rows, codes, values: Values::Templated(texts) });
+        (own.references, own.refers) = (references, refers);
+    }
+}
+
+/// The column's texts taken apart, if that promises something.
+fn split_column(group: &RowGroup, column: &Column, others: &[(PathId, &Column)]) -> Option<Split> {
+    let Values::Texts(texts) = &column.values else { return None };
+    if column.codes.is_some() {
+        // An entry of a dictionary is not of one row.
+        return split(texts, &Rows::default());
+    }
+    let times: Vec<i64> = (0..column.len()).map(|value| group.times[column.row_of(value) as usize]).collect();
+    split(texts, &Rows { times: Some(&times), row_of: column.rows.as_deref(), columns: others })
+}
+
+/// Finds for codes the column that tells most of them. What tells is never told itself, so that reading
+/// a column takes at most those that it names.
+fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
+    let mut tells: Vec<bool> =
+        (0..chosen.len()).map(|at| chosen.iter().any(|own| own.refers.contains(&chosen[at].path))).collect();
+    let mut promises = Vec::new();
+    for target in 0..chosen.len() {
+        let Some(codes) = codes_of(&chosen[target].column) else { continue };
+        for teller in (0..chosen.len()).filter(|&teller| teller != target) {
+            if let Some(classes) = classes_of(&chosen[target].column, codes, &chosen[teller]) {
+                let saving = saving_bits(codes, &classes);
+                if saving > 8 * SAVING_BYTES_MIN {
+                    promises.push((saving, target, teller));
+                }
+            }
+        }
+    }
+    promises.sort_unstable_by(|left, right| right.cmp(left));
+    for (_, target, teller) in promises {
+        if tells[target] || chosen[target].given.is_some() || chosen[teller].given.is_some() {
+            continue;
+        }
+        if !chosen[teller].refers.is_empty() {
+            continue;
+        }
+        let codes = codes_of(&chosen[target].column).expect("it was promised something");
+        let classes = classes_of(&chosen[target].column, codes, &chosen[teller]).expect("it promised something");
+        let given = Given { refer: chosen[target].refers.len() as u32, classes };
+        if stored_len(compressor, |out| given::put(out, codes, Some(&given)))
+            < stored_len(compressor, |out| ints::put_codes(out, codes))
+        {
+            let teller_path = chosen[teller].path;
+            chosen[target].given = Some(given);
+            chosen[target].refers.push(teller_path);
+            tells[teller] = true;
+        }
+    }
+}
+
+/// The codes that may be told: of entries, or of templates.
+fn codes_of(column: &Column) -> Option<&[u32]> {
+    let codes = match (&column.codes, &column.values) {
+        (Some(codes), _) => codes,
+        (None, Values::Templated(texts)) => &texts.template_of,
+        _ => return None,
+    };
+    (codes.len() >= TOLD_CODES_MIN).then_some(codes)
+}
+
+fn classes_of(target: &Column, codes: &[u32], teller: &Chosen<'_>) -> Option<Vec<u32>> {
+    let entries = teller.column.values.len();
+    let has_few = (2..=TELLER_ENTRIES_MAX).contains(&entries) && entries < codes_entries(target);
+    if !has_few || teller.column.len() < TOLD_CODES_MIN {
+        return None;
+    }
+    given::classes(&teller.column, (0..codes.len()).map(|value| target.row_of(value)))
+}
+
+fn codes_entries(column: &Column) -> usize {
+    match (&column.codes, &column.values) {
+        (None, Values::Templated(texts)) => texts.templates.len(),
+        _ => column.values.len(),
+    }
+}
+
+/// How many bits fewer the codes take, about, if the classes are known: by the entropies of a sample.
+fn saving_bits(codes: &[u32], classes: &[u32]) -> u64 {
+    let step = codes.len().div_ceil(SAMPLE_CODES);
+    let sample = codes.iter().zip(classes).step_by(step);
+    let mut pairs: Vec<u64> = sample.map(|(&code, &class)| u64::from(class) << 32 | u64::from(code)).collect();
+    let count = pairs.len() as f64;
+    let mut entropy = |key: fn(u64) -> u64| {
+        pairs.sort_unstable_by_key(|&pair| key(pair));
+        let runs = pairs.chunk_by(|&left, &right| key(left) == key(right));
+        runs.map(|run| run.len() as f64).map(|len| len / count * (count / len).log2()).sum::<f64>()
+    };
+    let (codes_alone, classes_alone) = (entropy(|pair| pair & u64::from(u32::MAX)), entropy(|pair| pair >> 32));
+    let saved = codes_alone - (entropy(|pair| pair) - classes_alone);
+    (saved.max(0.0) * codes.len() as f64) as u64
+}
+
+fn stored_len(compressor: &mut Compressor, put: impl FnOnce(&mut ChunkOut<'_>)) -> usize {
+    let mut out = ChunkOut::new(Some(compressor));
+    put(&mut out);
+    out.head.len() + out.body.len()
+}
+
+/// Fewer codes are not worth a look at other columns.
+const TOLD_CODES_MIN: usize = 4096;
+/// A column with more entries would need more heads than it saves.
+const TELLER_ENTRIES_MAX: usize = 256;
+/// Codes of which entropies are estimated.
+const SAMPLE_CODES: usize = 4096;
+/// A smaller saving is not worth reading two columns for one, in bytes.
+const SAVING_BYTES_MIN: u64 = 2048;

@@ -202,6 +202,7 @@ fn empty_line(raw: &[u8]) -> Line<'_> {
         message: None,
         source: None,
         fields_dropped: 0,
+        form: None,
     }
 }
 

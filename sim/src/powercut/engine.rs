@@ -201,8 +201,8 @@ fn empty_line(raw: &[u8]) -> Line<'_> {
         timestamp: None,
         message: None,
         source: None,
-        fields_dropped: 0,
         form: None,
+        fields_dropped: 0,
     }
 }
 

@@ -132,7 +132,7 @@ impl Sums {
     fn add(&mut self, view: &PartitionView) {
         self.partitions += 1;
         self.lost += view.lost.iter().map(lost_events).sum::<u64>();
-        for block in &view.blocks {
+        for block in view.blocks.iter() {
             self.blocks += 1;
             self.events += block.entry.rows;
             self.raw_bytes += block.entry.raw_bytes;

@@ -76,6 +76,14 @@ pub(super) async fn run(host: Host, args: DemoArgs) -> Result<(), Failure> {
     }
 }
 
+/// The first `bytes` of events, about, of a set of three days up to 2026-01-31: what is measured in benches.
+pub fn sample(bytes: u64, seed: u64) -> Vec<u8> {
+    let mut set = Set::of_days(bytes, seed, SAMPLE_END_DAY);
+    let mut lines = Vec::new();
+    while set.next_batch(&mut lines, BATCH_BYTES) {}
+    lines
+}
+
 /// Sends a recent set to the server and says what to look for.
 async fn send(host: Host, args: &DemoArgs, now_ms: i64) -> Result<(), Failure> {
     let mut client = remote::client(host, &args.server)?;
@@ -158,6 +166,8 @@ helios search 'level:error | stats count by service' --since 6h
   helios search '* | timechart span=10m count, p95(latency_ms)' --since 6h
   helios search 'service:deployer' --since 6h";
 
+/// 2026-01-31, in days since 1970.
+const SAMPLE_END_DAY: i64 = 20_484;
 /// Bytes that are sent or written at a time.
 const BATCH_BYTES: usize = 1 << 20;
 /// A batch ends with a whole request of the shop, so it may be longer than asked for, by less than this.

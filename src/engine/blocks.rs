@@ -6,8 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::core::Core;
-use super::layout;
-use super::manifest::{BlockEntry, BlockId, Watermarks};
+use super::manifest::{BlockEntry, BlockId, Digest, GroupSpan, Watermarks};
 use super::mutant::Mutant;
 use super::partition::Partition;
 use super::snapshot::StoredBlock;
@@ -15,12 +14,14 @@ use super::snapshot::StoredBlock;
 /// A block's bytes, and what the manifest says of them.
 pub(crate) struct EncodedBlock {
     pub(crate) bytes: Bytes,
-    /// SHA-256 of `bytes`, in hex.
-    pub(crate) sha256: String,
+    /// Of `bytes`.
+    pub(crate) sha256: Digest,
     pub(crate) rows: u64,
     pub(crate) min_time: i64,
     pub(crate) max_time: i64,
     pub(crate) raw_bytes: u64,
+    /// Its row groups, if it has more than one.
+    pub(crate) groups: Box<[GroupSpan]>,
 }
 
 /// Why a block is not on disk.
@@ -50,10 +51,11 @@ pub(crate) async fn write(
         min_time: block.min_time,
         max_time: block.max_time,
         raw_bytes: block.raw_bytes,
+        groups: block.groups,
         upto,
     };
     let disk = &core.host.disk;
-    let path = layout::block_path(&core.root, &partition.folder, id);
+    let path = partition.home.path(id);
     let temporary = path.with_extension("tmp");
     let linked = async {
         let file = disk.create_new(&temporary).await?;
@@ -69,8 +71,7 @@ pub(crate) async fn write(
     let _ = disk.remove_file(&temporary).await;
     linked.map_err(WriteFailure::Failed)?;
     if !core.settings.mutation.is(Mutant::BlockFolderSync) {
-        let folder = core.root.join(layout::blocks_folder(&partition.folder));
-        disk.sync_dir(&folder).await.map_err(WriteFailure::Stopped)?;
+        disk.sync_dir(partition.home.folder()).await.map_err(WriteFailure::Stopped)?;
     }
-    Ok(Arc::new(StoredBlock::new(entry, Arc::clone(disk), path)))
+    Ok(Arc::new(StoredBlock::new(Arc::new(entry), Arc::clone(&partition.home))))
 }

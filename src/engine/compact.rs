@@ -41,7 +41,7 @@ pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partitio
     loop {
         let idle = now || core.host.clock.monotonic().saturating_sub(partition.flushed_at()) >= IDLE_AFTER;
         let view = partition.view();
-        let entries: Vec<&BlockEntry> = view.blocks.iter().map(|block| &block.entry).collect();
+        let entries: Vec<&BlockEntry> = view.blocks.iter().map(|block| &*block.entry).collect();
         let Some(run) = plan(&entries, &core.settings, idle) else {
             return !idle && plan(&entries, &core.settings, true).is_some();
         };
@@ -139,13 +139,13 @@ async fn publish_merged(
 ) -> Result<bool, PublishFailure> {
     if core.settings.mutation.is(Mutant::CompactRemoval) {
         for block in partition.view().blocks.iter().filter(|block| inputs.contains(&block.entry.id)) {
-            let _ = core.host.disk.remove_file(block.path()).await;
+            let _ = core.host.disk.remove_file(&block.path()).await;
         }
     }
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;
     let published = publish::publish(core, partition, &mut committed, |manifest| {
-        let mut next = manifest.with_merged(inputs, Some(merged.entry.clone()))?;
+        let mut next = manifest.with_merged(inputs, Some(Arc::clone(&merged.entry)))?;
         next.floor = floor;
         Some(next)
     });
@@ -166,17 +166,18 @@ const IDLE_AFTER: Duration = Duration::from_secs(5);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::manifest::Watermarks;
+    use crate::engine::manifest::{Digest, Watermarks};
 
     fn entry(mib: u64) -> BlockEntry {
         BlockEntry {
             id: BlockId(0),
-            sha256: String::new(),
+            sha256: Digest([0; 32]),
             bytes: mib << 20,
             rows: 1,
             min_time: 0,
             max_time: 0,
             raw_bytes: 0,
+            groups: Box::default(),
             upto: Watermarks::default(),
         }
     }

@@ -14,9 +14,10 @@ use super::layout;
 use super::log::Segments;
 use super::manifest::{Lost, Manifest};
 use super::partition::{Committed, Partition};
+use super::recent::OpenBlocks;
 use super::record::AppendError;
 use super::settings::Settings;
-use super::snapshot::StoredBlock;
+use super::snapshot::{BlockHome, StoredBlock};
 use crate::block::RowGroup;
 use crate::chain::{Chain, Store};
 use crate::event::{Origin, PartitionKey};
@@ -39,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) root: PathBuf,
     pub(crate) origin: Origin,
     pub(crate) store: Arc<dyn Store>,
+    /// The pages of manifests.
+    pub(crate) pages: Arc<dyn Store>,
     /// Ids of blocks come from here.
     pub(crate) block_ids: Arc<dyn Entropy>,
     commits: AtomicU64,
@@ -49,6 +52,7 @@ pub(crate) struct Core {
     pub(crate) lost: Mutex<Arc<Vec<Lost>>>,
     /// Blocks that no manifest names any more; each goes when no snapshot holds it.
     garbage: Mutex<Vec<Arc<StoredBlock>>>,
+    open_blocks: Arc<OpenBlocks>,
     pub(crate) head_bytes: AtomicU64,
     pub(crate) queue_bytes: Arc<Semaphore>,
     pub(crate) queue_events: Arc<Semaphore>,
@@ -88,6 +92,7 @@ impl Core {
         Self {
             block_ids: host.entropy.fork("block ids"),
             store: Arc::new(store) as Arc<dyn Store>,
+            pages: Arc::new(super::open::page_store(&host, &root, &settings)),
             origin,
             root,
             commits: AtomicU64::new(0),
@@ -96,6 +101,7 @@ impl Core {
             segments: Arc::default(),
             lost: Mutex::default(),
             garbage: Mutex::default(),
+            open_blocks: Arc::new(OpenBlocks::new()),
             head_bytes: AtomicU64::new(0),
             queue_bytes: Arc::new(Semaphore::new(queue_kib)),
             queue_events: Arc::new(Semaphore::new(queue_events)),
@@ -128,9 +134,16 @@ impl Core {
         let folder = layout::partition_folder(key);
         let chain = Chain::new(Arc::clone(&self.store), layout::manifest_folder(&folder));
         let committed = Committed { manifest: Manifest::empty(), digest: String::new(), folders_made: false };
-        let partition = Arc::new(Partition::new(key.clone(), folder, chain, committed, Vec::new()));
+        let home = self.block_home(&folder);
+        let partition = Arc::new(Partition::new(key.clone(), folder, chain, home, committed));
         partitions.insert(key.clone(), Arc::clone(&partition));
         partition
+    }
+
+    /// Where the blocks of a partition are.
+    pub(crate) fn block_home(&self, folder: &str) -> Arc<BlockHome> {
+        let blocks = self.root.join(layout::blocks_folder(folder));
+        Arc::new(BlockHome::new(Arc::clone(&self.host.disk), blocks, Arc::clone(&self.open_blocks)))
     }
 
     pub(crate) fn adopt(&self, partition: Partition) {
@@ -254,7 +267,8 @@ impl Core {
             free
         };
         for block in free {
-            if let Err(error) = self.host.disk.remove_file(block.path()).await
+            block.close();
+            if let Err(error) = self.host.disk.remove_file(&block.path()).await
                 && error.kind() != io::ErrorKind::NotFound
             {
                 // It is no part of any manifest: the next start removes it.

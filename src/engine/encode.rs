@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::blocks::EncodedBlock;
 use super::core::Core;
+use super::manifest::{Digest, GroupSpan};
 use super::snapshot::StoredBlock;
 use crate::block::group::ROW_GROUP_ROWS_MAX;
 use crate::block::{
@@ -88,13 +89,17 @@ fn finish(mut writer: BlockWriter, raw_bytes: u64) -> EncodedBlock {
     let mut bytes = writer.take_bytes();
     let (rest, summary) = writer.finish();
     bytes.extend_from_slice(&rest);
+    let footer = Footer::of_block(&bytes).expect("what was just written can be read");
+    let span = |info: &GroupInfo| GroupSpan { rows: info.rows, min_time: info.time_min, max_time: info.time_max };
+    let groups = if footer.groups.len() > 1 { footer.groups.iter().map(span).collect() } else { Box::default() };
     EncodedBlock {
-        sha256: crypto::hex(&crypto::sha256(&bytes)),
+        sha256: Digest(crypto::sha256(&bytes)),
         rows: summary.rows,
         min_time: summary.time_min.unwrap_or(0),
         max_time: summary.time_max.unwrap_or(0),
         bytes: Bytes::from(bytes),
         raw_bytes,
+        groups,
     }
 }
 

@@ -141,7 +141,7 @@ async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u6
     let block = blocks::write(core, partition, encoded, upto).await?;
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;
-    let entry = block.entry.clone();
+    let entry = Arc::clone(&block.entry);
     let published = publish::publish(core, partition, &mut committed, |manifest| {
         let mut next = manifest.with_flushed(entry);
         next.floor = floor;

@@ -1,10 +1,10 @@
 //! Where things lie in the data directory, and making folders that last.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::manifest::BlockId;
+use super::manifest::{BlockId, Digest};
 use crate::event::PartitionKey;
 use crate::host::Disk;
 
@@ -20,6 +20,8 @@ pub(crate) const LOST_FOLDER: &str = "_node/lost";
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 /// Names of block files end in this.
 const BLOCK_SUFFIX: &str = ".hb";
+/// Names of pages end in this.
+const PAGE_SUFFIX: &str = ".json";
 
 /// The folder of a partition, relative to the data directory.
 pub(crate) fn partition_folder(key: &PartitionKey) -> String {
@@ -36,9 +38,24 @@ pub(crate) fn blocks_folder(partition: &str) -> String {
     format!("{partition}/blocks")
 }
 
-/// The file of a block.
-pub(crate) fn block_path(root: &Path, partition: &str, id: BlockId) -> PathBuf {
-    root.join(blocks_folder(partition)).join(format!("{id}{BLOCK_SUFFIX}"))
+/// The folder of the pages of a partition's manifest. Apart from the generations, which are listed often.
+pub(crate) fn pages_folder(partition: &str) -> String {
+    format!("{partition}/pages")
+}
+
+/// The name of a page.
+pub(crate) fn page_name(digest: Digest) -> String {
+    format!("{digest}{PAGE_SUFFIX}")
+}
+
+/// The page that a file name states.
+pub(crate) fn parse_page_name(name: &str) -> Option<Digest> {
+    name.strip_suffix(PAGE_SUFFIX)?.parse().ok()
+}
+
+/// The name of a block's file.
+pub(crate) fn block_name(id: BlockId) -> String {
+    format!("{id}{BLOCK_SUFFIX}")
 }
 
 /// The block that a file name states.

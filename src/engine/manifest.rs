@@ -4,14 +4,20 @@
 //! before it. The edits in this file are the only way from one generation to the next, and
 //! [`check_step`] holds the rules for every step.
 //!
+//! **Pages.** A generation names its older blocks by way of immutable pages, each an object of its own
+//! that is named by its digest, so that a flush writes down a bounded number of blocks and not all of
+//! them.
+//!
 //! **Boundary.** Pure: no files, no clock.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crypto;
 use crate::event::Origin;
 
 /// The format of manifests that this version writes, and the newest that it reads.
@@ -19,16 +25,19 @@ pub const MANIFEST_FORMAT: u32 = 1;
 
 /// Up to which sequence each origin's events have passed a boundary; absent means none has.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Watermarks(BTreeMap<OriginKey, u64>);
+#[serde(from = "BTreeMap<OriginKey, u64>", into = "BTreeMap<OriginKey, u64>")]
+pub struct Watermarks(
+    /// Ascending by origin. Each block has some, so they are as small as can be.
+    Box<[(OriginKey, u64)]>,
+);
 
 /// A block as the manifest names it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct BlockEntry {
     /// Names the file `<id>.hb`.
     pub id: BlockId,
-    /// SHA-256 of the whole file, in hex.
-    pub sha256: String,
+    /// Of the whole file.
+    pub sha256: Digest,
     /// Length of the file.
     pub bytes: u64,
     /// Events in it.
@@ -39,8 +48,23 @@ pub struct BlockEntry {
     pub max_time: i64,
     /// Bytes that its events were sent as.
     pub raw_bytes: u64,
+    /// Its row groups, if it has more than one.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub groups: Box<[GroupSpan]>,
     /// Up to which sequence of each origin this partition's events are in this block or an earlier one.
     pub upto: Watermarks,
+}
+
+/// What a query has to know of a row group before it opens the block's file. In JSON `[rows, min, max]`.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "(u32, i64, i64)", into = "(u32, i64, i64)")]
+pub struct GroupSpan {
+    /// How many rows.
+    pub rows: u32,
+    /// Time of its earliest event, nanoseconds since 1970.
+    pub min_time: i64,
+    /// Time of its latest event.
+    pub max_time: i64,
 }
 
 /// Events that damage has taken: `from..=to` of one origin.
@@ -77,8 +101,11 @@ pub struct Manifest {
     pub floor: u64,
     /// What had left the tail before its front.
     pub from: Watermarks,
-    /// Own blocks, in the order in which they were flushed.
-    pub tail: Vec<BlockEntry>,
+    /// Own blocks, in the order in which they were flushed: those that pages name,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Page>,
+    /// and those after them.
+    pub tail: Vec<Arc<BlockEntry>>,
     /// Up to which sequence events have ever been flushed: kept when the tail empties.
     pub flushed: Watermarks,
     /// What damage has taken.
@@ -87,6 +114,29 @@ pub struct Manifest {
     #[serde(flatten)]
     pub unknown: BTreeMap<String, serde_json::Value>,
 }
+
+/// A run of blocks that is an object of its own.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Page {
+    /// Of the object's bytes; names it.
+    pub sha256: Digest,
+    /// How many blocks it names, at least 1.
+    pub blocks: u64,
+    /// What it says; empty until it was read.
+    #[serde(skip)]
+    pub entries: Arc<[Arc<BlockEntry>]>,
+}
+
+/// What the object of a page says.
+#[derive(Deserialize, Serialize)]
+struct PageBody {
+    format: u32,
+    blocks: Arc<[Arc<BlockEntry>]>,
+}
+
+/// A SHA-256 digest; in JSON 64 lower-case hex digits.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Digest(pub [u8; crypto::SHA256_BYTES]);
 
 /// A block's id: 32 lower-case hex digits.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -99,13 +149,19 @@ pub struct OriginKey(pub Origin);
 impl Watermarks {
     /// How far `origin` has come; 0 if it never passed.
     pub fn get(&self, origin: Origin) -> u64 {
-        self.0.get(&OriginKey(origin)).copied().unwrap_or(0)
+        self.place(origin).map_or(0, |place| self.0[place].1)
     }
 
     /// Moves `origin` up to `sequence` if that is further.
     pub fn raise(&mut self, origin: Origin, sequence: u64) {
-        let mark = self.0.entry(OriginKey(origin)).or_insert(0);
-        *mark = (*mark).max(sequence);
+        match self.place(origin) {
+            Ok(place) => self.0[place].1 = self.0[place].1.max(sequence),
+            Err(place) => {
+                let mut marks = std::mem::take(&mut self.0).into_vec();
+                marks.insert(place, (OriginKey(origin), sequence));
+                self.0 = marks.into();
+            }
+        }
     }
 
     /// Moves every origin up to where `other` has it.
@@ -118,6 +174,78 @@ impl Watermarks {
     /// Whether no origin is behind where `other` has it.
     pub fn covers(&self, other: &Watermarks) -> bool {
         other.0.iter().all(|(origin, sequence)| self.get(origin.0) >= *sequence)
+    }
+
+    fn place(&self, origin: Origin) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&OriginKey(origin), |(origin, _)| *origin)
+    }
+}
+
+impl From<BTreeMap<OriginKey, u64>> for Watermarks {
+    fn from(marks: BTreeMap<OriginKey, u64>) -> Self {
+        Self(marks.into_iter().collect())
+    }
+}
+
+impl From<Watermarks> for BTreeMap<OriginKey, u64> {
+    fn from(marks: Watermarks) -> Self {
+        marks.0.into_iter().collect()
+    }
+}
+
+impl BlockEntry {
+    /// Its row groups, in their order.
+    pub fn groups(&self) -> impl Iterator<Item = GroupSpan> {
+        let rows = u32::try_from(self.rows).unwrap_or(u32::MAX);
+        let only = GroupSpan { rows, min_time: self.min_time, max_time: self.max_time };
+        self.groups.iter().copied().chain(self.groups.is_empty().then_some(only))
+    }
+}
+
+impl From<(u32, i64, i64)> for GroupSpan {
+    fn from((rows, min_time, max_time): (u32, i64, i64)) -> Self {
+        Self { rows, min_time, max_time }
+    }
+}
+
+impl From<GroupSpan> for (u32, i64, i64) {
+    fn from(span: GroupSpan) -> Self {
+        (span.rows, span.min_time, span.max_time)
+    }
+}
+
+impl Page {
+    /// The page of these entries, and the bytes of its object.
+    fn of(entries: Vec<Arc<BlockEntry>>) -> Self {
+        let entries: Arc<[Arc<BlockEntry>]> = entries.into();
+        let mut page = Self { sha256: Digest([0; crypto::SHA256_BYTES]), blocks: entries.len() as u64, entries };
+        page.sha256 = Digest(crypto::sha256(&page.body()));
+        page
+    }
+
+    /// The bytes of its object. Meant for a page whose entries are known.
+    pub fn body(&self) -> Vec<u8> {
+        let body = PageBody { format: MANIFEST_FORMAT, blocks: Arc::clone(&self.entries) };
+        serde_json::to_vec(&body).expect("a page is plain data")
+    }
+
+    /// Takes over what its object says.
+    ///
+    /// # Errors
+    /// What is wrong with the object.
+    pub fn fill(&mut self, body: &[u8]) -> Result<(), String> {
+        if Digest(crypto::sha256(body)) != self.sha256 {
+            return Err("it does not have the digest that the manifest states".into());
+        }
+        let body: PageBody = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        if body.format > MANIFEST_FORMAT {
+            return Err(format!("format {} is newer than this version of helios reads", body.format));
+        }
+        if body.blocks.len() as u64 != self.blocks || self.blocks == 0 {
+            return Err(format!("it names {} blocks, the manifest says {}", body.blocks.len(), self.blocks));
+        }
+        self.entries = body.blocks;
+        Ok(())
     }
 }
 
@@ -132,6 +260,7 @@ impl Manifest {
             written: 0,
             floor: 1,
             from: Watermarks::default(),
+            pages: Vec::new(),
             tail: Vec::new(),
             flushed: Watermarks::default(),
             lost: Vec::new(),
@@ -139,8 +268,13 @@ impl Manifest {
         }
     }
 
+    /// All own blocks, in the order in which they were flushed.
+    pub fn blocks(&self) -> impl Iterator<Item = &Arc<BlockEntry>> {
+        self.pages.iter().flat_map(|page| page.entries.iter()).chain(&self.tail)
+    }
+
     /// The next generation with a flushed block at the back of the tail; its `upto` becomes `flushed`.
-    pub fn with_flushed(&self, entry: BlockEntry) -> Self {
+    pub fn with_flushed(&self, entry: Arc<BlockEntry>) -> Self {
         let mut next = self.successor();
         next.flushed = entry.upto.clone();
         next.tail.push(entry);
@@ -148,30 +282,70 @@ impl Manifest {
     }
 
     /// The next generation in which `merged` stands for the neighbours `inputs`. `None` if they are
-    /// not (or no longer) neighbours in the tail.
-    pub fn with_merged(&self, inputs: &[BlockId], merged: Option<BlockEntry>) -> Option<Self> {
-        let first = self.tail.iter().position(|entry| Some(&entry.id) == inputs.first())?;
-        let run = self.tail.get(first..first + inputs.len())?;
-        if !run.iter().map(|entry| &entry.id).eq(inputs) {
-            return None;
-        }
+    /// not (or no longer) neighbours.
+    pub fn with_merged(&self, inputs: &[BlockId], merged: Option<Arc<BlockEntry>>) -> Option<Self> {
+        let first = inputs.first()?;
         let mut next = self.successor();
-        next.tail.splice(first..first + inputs.len(), merged);
+        if place_of(&next.tail, first).is_none() {
+            let page = next.pages.iter().position(|page| place_of(&page.entries, first).is_some())?;
+            let mut entries = next.pages[page].entries.to_vec();
+            if place_of(&entries, first)? + inputs.len() <= entries.len() {
+                replace(&mut entries, inputs, merged)?;
+                let changed = Some(entries).filter(|entries| !entries.is_empty()).map(Page::of);
+                next.pages.splice(page..=page, changed);
+                return Some(next);
+            }
+            next.dissolve(page);
+        }
+        replace(&mut next.tail, inputs, merged)?;
         Some(next)
     }
 
     /// The next generation without blocks. No watermark moves: what comes again is still known.
     pub fn retired(&self) -> Self {
         let mut next = self.successor();
+        next.pages.clear();
         next.tail.clear();
         next.from = next.flushed.clone();
         next
+    }
+
+    /// The same blocks with the oldest of the tail in pages, so that fewer than twice `page_blocks` are
+    /// left in it.
+    pub fn paged(mut self, page_blocks: usize) -> Self {
+        let page_blocks = page_blocks.max(1);
+        let pages = (self.tail.len() / page_blocks).saturating_sub(1);
+        let paged: Vec<_> = self.tail.drain(..pages * page_blocks).collect();
+        self.pages.extend(paged.chunks(page_blocks).map(|entries| Page::of(entries.to_vec())));
+        self
+    }
+
+    /// Moves what the pages from `first` on name back into the tail.
+    fn dissolve(&mut self, first: usize) {
+        let pages = self.pages.split_off(first);
+        let entries = pages.iter().flat_map(|page| page.entries.iter().cloned());
+        self.tail.splice(0..0, entries.collect::<Vec<_>>());
     }
 
     /// A copy with the next number; the committer fills in who, when and the digest before.
     fn successor(&self) -> Self {
         Self { generation: self.generation + 1, ..self.clone() }
     }
+}
+
+fn place_of(entries: &[Arc<BlockEntry>], id: &BlockId) -> Option<usize> {
+    entries.iter().position(|entry| entry.id == *id)
+}
+
+/// Puts `merged` in the place of the neighbours `inputs`; `None` if they are not neighbours.
+fn replace(entries: &mut Vec<Arc<BlockEntry>>, inputs: &[BlockId], merged: Option<Arc<BlockEntry>>) -> Option<()> {
+    let first = place_of(entries, inputs.first()?)?;
+    let run = entries.get(first..first + inputs.len())?;
+    if !run.iter().map(|entry| &entry.id).eq(inputs) {
+        return None;
+    }
+    entries.splice(first..first + inputs.len(), merged);
+    Some(())
 }
 
 /// Holds M1 to M6 for a step from `current`, whose digest is `digest`, to `next`.
@@ -195,13 +369,13 @@ impl Manifest {
     /// # Errors
     /// Which rule is broken.
     pub fn check(&self) -> Result<(), String> {
-        let mut ids: Vec<_> = self.tail.iter().map(|entry| entry.id).collect();
+        let mut ids: Vec<_> = self.blocks().map(|entry| entry.id).collect();
         ids.sort_unstable();
         if ids.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err("M3: a block is named twice".into());
         }
         let mut mark = &self.from;
-        for entry in &self.tail {
+        for entry in self.blocks() {
             if !entry.upto.covers(mark) {
                 return Err(format!("M6: the tail goes back at block {}", entry.id));
             }
@@ -227,6 +401,33 @@ impl FromStr for BlockId {
         let plain = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let number = plain.then(|| u128::from_str_radix(text, 16).ok()).flatten();
         number.map(Self).ok_or("a block id is 32 lower-case hex digits")
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crypto::hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "a digest is 64 lower-case hex digits";
+        let plain = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let (high, low) = text.split_at_checked(32).filter(|(_, low)| plain && low.len() == 32).ok_or(wrong)?;
+        let half = |text| u128::from_str_radix(text, 16).map(u128::to_be_bytes).map_err(|_| wrong);
+        let mut digest = [0; crypto::SHA256_BYTES];
+        digest[..16].copy_from_slice(&half(high)?);
+        digest[16..].copy_from_slice(&half(low)?);
+        Ok(Self(digest))
     }
 }
 
@@ -264,24 +465,30 @@ macro_rules! serde_as_text {
 
 serde_as_text!(BlockId);
 serde_as_text!(OriginKey);
+serde_as_text!(Digest);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(id: u128, origin: u64, upto: u64) -> BlockEntry {
+    fn entry(id: u128, origin: u64, upto: u64) -> Arc<BlockEntry> {
         let mut marks = Watermarks::default();
         marks.raise(Origin(origin), upto);
-        BlockEntry {
+        Arc::new(BlockEntry {
             id: BlockId(id),
-            sha256: String::new(),
+            sha256: Digest([id as u8; 32]),
             bytes: 1,
             rows: 1,
             min_time: 0,
             max_time: 0,
             raw_bytes: 1,
+            groups: Box::default(),
             upto: marks,
-        }
+        })
+    }
+
+    fn ids(manifest: &Manifest) -> Vec<u128> {
+        manifest.blocks().map(|entry| entry.id.0).collect()
     }
 
     fn with_blocks(uptos: &[u64]) -> Manifest {
@@ -304,11 +511,44 @@ mod tests {
         let manifest = with_blocks(&[10, 20, 30]);
         let merged = manifest.with_merged(&[BlockId(10), BlockId(20)], Some(entry(99, 1, 20))).unwrap();
         check_step(&manifest, "", &merged);
-        assert_eq!(merged.tail.iter().map(|e| e.id.0).collect::<Vec<_>>(), [99, 30]);
+        assert_eq!(ids(&merged), [99, 30]);
         assert_eq!(merged.flushed, manifest.flushed);
         assert!(manifest.with_merged(&[BlockId(10), BlockId(30)], Some(entry(99, 1, 30))).is_none());
         assert!(manifest.with_merged(&[BlockId(30), BlockId(40)], Some(entry(99, 1, 30))).is_none());
         assert!(manifest.with_merged(&[], Some(entry(99, 1, 30))).is_none());
+    }
+
+    #[test]
+    fn pages_name_the_oldest_blocks_and_a_merge_may_reach_into_them() {
+        let uptos: Vec<u64> = (1..=11).collect();
+        let manifest = with_blocks(&uptos).paged(3);
+        let sizes = |manifest: &Manifest| manifest.pages.iter().map(|page| page.blocks).collect::<Vec<_>>();
+        assert_eq!((sizes(&manifest), manifest.tail.len()), (vec![3, 3], 5));
+        assert_eq!(ids(&manifest), (1..=11).collect::<Vec<u128>>());
+        let merged = manifest.with_merged(&[BlockId(6), BlockId(7)], Some(entry(99, 1, 7))).unwrap();
+        check_step(&manifest, "", &merged);
+        assert_eq!(ids(&merged), [1, 2, 3, 4, 5, 99, 8, 9, 10, 11]);
+        assert_eq!(sizes(&merged), [3]);
+        assert_eq!(merged.pages[0], manifest.pages[0]);
+        let within = manifest.with_merged(&[BlockId(1), BlockId(2)], Some(entry(99, 1, 2))).unwrap();
+        check_step(&manifest, "", &within);
+        assert_eq!((sizes(&within), ids(&within)[..3].to_vec()), (vec![2, 3], vec![99, 3, 4]));
+        assert_eq!(ids(&merged.clone().paged(3)), ids(&merged));
+        assert!(manifest.with_merged(&[BlockId(3), BlockId(5)], Some(entry(99, 1, 5))).is_none());
+        assert!(manifest.retired().blocks().next().is_none());
+    }
+
+    #[test]
+    fn a_page_is_read_back_only_as_it_was_written() {
+        let manifest = with_blocks(&[10, 20, 30, 40]).paged(2);
+        let written = serde_json::to_vec(&manifest).unwrap();
+        let mut read: Manifest = serde_json::from_slice(&written).unwrap();
+        assert_eq!(ids(&read), [30, 40]);
+        let mut changed = manifest.pages[0].body();
+        changed[20] ^= 1;
+        assert!(read.pages[0].fill(&changed).is_err());
+        read.pages[0].fill(&manifest.pages[0].body()).unwrap();
+        assert_eq!(read, manifest);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! **Boundary.** Knows no protocol and no query. Reads its log again through [`RecordReader`].
 
+mod block_set;
 mod blocks;
 mod commit;
 mod compact;
@@ -19,8 +20,10 @@ mod lost;
 pub mod manifest;
 mod mutant;
 mod open;
+mod pages;
 mod partition;
 mod publish;
+mod recent;
 mod record;
 mod replay;
 mod retention;
@@ -34,10 +37,11 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{Mutex, broadcast, mpsc};
 
+pub use block_set::{BlockSet, Overlap};
 pub use commit::Admission;
 pub use core::Applied;
 pub use log::VerdictRun;
-pub use manifest::{BlockEntry, BlockId, Lost, Manifest, OriginKey, Watermarks};
+pub use manifest::{BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest, OriginKey, Page, Watermarks};
 pub use mutant::{Mutant, Mutation};
 pub use open::OpenError;
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};

@@ -22,6 +22,10 @@ pub enum Mutant {
     ManifestSync,
     /// Do not sync the folder of a new manifest.
     ManifestFolderSync,
+    /// Do not sync the bytes of a manifest's page.
+    PageSync,
+    /// Do not sync the folder of a new page.
+    PageFolderSync,
     /// Do not sync the folders above a partition.
     PartitionFolderSync,
     /// Replay what is already in a block.
@@ -47,6 +51,8 @@ impl Mutant {
         Self::BlockFolderSync,
         Self::ManifestSync,
         Self::ManifestFolderSync,
+        Self::PageSync,
+        Self::PageFolderSync,
         Self::PartitionFolderSync,
         Self::ReplayBoundary,
         Self::FlushBoundary,

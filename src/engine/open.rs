@@ -234,6 +234,15 @@ pub(crate) fn store(host: &Host, root: &Path, settings: &Settings) -> DiskStore 
     DiskStore::new(Arc::clone(&host.disk), root.to_path_buf(), durability)
 }
 
+/// The store of the pages of manifests.
+pub(crate) fn page_store(host: &Host, root: &Path, settings: &Settings) -> DiskStore {
+    let durability = Durability {
+        file: !settings.mutation.is(Mutant::PageSync),
+        folder: !settings.mutation.is(Mutant::PageFolderSync),
+    };
+    DiskStore::new(Arc::clone(&host.disk), root.to_path_buf(), durability)
+}
+
 fn draw_origin(host: &Host, settings: &Settings) -> Origin {
     if settings.mutation.is(Mutant::OriginReused) {
         return Origin(0x0bad);

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::block_set::BlockSet;
 use super::manifest::{BlockId, Manifest, Watermarks};
-use super::snapshot::{PartitionView, StoredBlock};
+use super::snapshot::{BlockHome, PartitionView, StoredBlock};
 use crate::block::{RowGroup, merge_all};
 use crate::chain::Chain;
 use crate::event::{Origin, PartitionKey};
@@ -21,6 +22,8 @@ pub(crate) struct Partition {
     /// `<env>/<index>/<day>`, below the data directory.
     pub(crate) folder: String,
     pub(crate) chain: Chain,
+    /// Where its blocks are.
+    pub(crate) home: Arc<BlockHome>,
     /// Held by the one flush that may run.
     pub(crate) flushing: AsyncMutex<()>,
     /// Held by the one compaction that may run. Retirement takes `flushing` and then this.
@@ -83,9 +86,12 @@ impl Partition {
         key: PartitionKey,
         folder: String,
         chain: Chain,
+        home: Arc<BlockHome>,
         committed: Committed,
-        blocks: Vec<Arc<StoredBlock>>,
     ) -> Self {
+        let blocks = committed.manifest.blocks();
+        let blocks = blocks.map(|entry| Arc::new(StoredBlock::new(Arc::clone(entry), Arc::clone(&home))));
+        let blocks = Arc::new(BlockSet::new(blocks.collect()));
         let view = Arc::new(PartitionView {
             key: key.clone(),
             blocks,
@@ -99,6 +105,7 @@ impl Partition {
             key,
             folder,
             chain,
+            home,
             flushing: AsyncMutex::new(()),
             compacting: AsyncMutex::new(()),
             manifest: AsyncMutex::new(committed),
@@ -158,7 +165,7 @@ impl Partition {
         let mut state = self.state();
         state.flushed_at = now;
         state.flushed.raise_all(&block.entry.upto);
-        let mut blocks = state.view.blocks.clone();
+        let mut blocks = state.view.blocks.to_vec();
         blocks.push(block);
         assert!(state.head.iter().take(batches).all(|batch| batch.frozen), "P1: a flush takes what it froze");
         state.head.drain(..batches);
@@ -168,7 +175,7 @@ impl Partition {
     /// Swaps the blocks `inputs` for the one that replaces them, at the place of the first.
     pub(crate) fn publish_merged(&self, inputs: &[BlockId], merged: Option<Arc<StoredBlock>>) {
         let mut state = self.state();
-        let mut blocks = state.view.blocks.clone();
+        let mut blocks = state.view.blocks.to_vec();
         let place = blocks.iter().position(|block| inputs.contains(&block.entry.id)).unwrap_or(blocks.len());
         blocks.retain(|block| !inputs.contains(&block.entry.id));
         if let Some(merged) = merged {
@@ -197,7 +204,7 @@ impl State {
     fn publish(&mut self, blocks: Option<Vec<Arc<StoredBlock>>>) {
         self.view = Arc::new(PartitionView {
             key: self.view.key.clone(),
-            blocks: blocks.unwrap_or_else(|| self.view.blocks.clone()),
+            blocks: blocks.map_or_else(|| Arc::clone(&self.view.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
             head: self.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
             lost: self.view.lost.clone(),
         });

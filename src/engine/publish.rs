@@ -11,6 +11,7 @@ use super::core::Core;
 use super::layout::{self, FolderFailure};
 use super::manifest::{MANIFEST_FORMAT, Manifest, check_step};
 use super::mutant::Mutant;
+use super::pages;
 use super::partition::{Committed, Partition};
 use super::snapshot::StoredBlock;
 use crate::chain::{Commit, Link, StoreError};
@@ -43,18 +44,21 @@ pub(crate) async fn publish(
     committed: &mut Committed,
     edit: impl FnOnce(&Manifest) -> Option<Manifest>,
 ) -> Result<Option<()>, PublishFailure> {
-    let Some(mut next) = edit(&committed.manifest) else { return Ok(None) };
+    let Some(next) = edit(&committed.manifest) else { return Ok(None) };
+    let mut next = next.paged(core.settings.manifest_page_blocks);
     next.previous = committed.digest.clone();
     next.commit = core.commit_id();
     next.written = core.host.clock.wall().0;
     check_step(&committed.manifest, &committed.digest, &next);
+    pages::write_new(core, partition, &committed.manifest, &next).await?;
     let body = serde_json::to_vec(&next).expect("a manifest is plain data");
     let outcome = partition.chain.commit(next.generation, Bytes::from(body)).await;
     match outcome {
         Ok(Commit::Done(head)) => {
             assert_eq!(head.generation, next.generation, "one process writes to a data directory");
             committed.digest = head.digest;
-            committed.manifest = next;
+            let before = std::mem::replace(&mut committed.manifest, next);
+            pages::remove_unnamed(core, partition, &before, &committed.manifest).await;
             Ok(Some(()))
         }
         Ok(Commit::Lost(head)) => {
@@ -126,6 +130,7 @@ pub(crate) async fn floor_for(core: &Core, partition: &Partition, committed: &Co
     let mut floor = committed.manifest.floor;
     let oldest_written = i64::try_from(core.settings.generations_age.as_nanos()).unwrap_or(i64::MAX);
     let limit = core.host.clock.wall().0.saturating_sub(oldest_written);
+    floor = floor.max((head + 1).saturating_sub(GENERATIONS_MAX.max(kept)));
     while floor + kept <= head {
         match partition.chain.get(floor).await {
             Ok(Some(link)) => match parse_manifest(&link) {
@@ -141,3 +146,7 @@ pub(crate) async fn floor_for(core: &Core, partition: &Partition, committed: &Co
     }
     floor
 }
+
+/// More generations than this are not kept however young they are: each commit lists their folder, and each
+/// of them names up to twice [`super::Settings::manifest_page_blocks`] blocks.
+const GENERATIONS_MAX: u64 = 256;

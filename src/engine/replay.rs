@@ -1,8 +1,8 @@
 //! What a start does before anything is answered: adopts the partitions, replays the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,13 +14,13 @@ use super::core::Core;
 use super::flush;
 use super::layout;
 use super::log::{Damage, HEADER_BYTES, LogRecord, SegmentId, ends_of, scan};
-use super::manifest::{Lost, OriginKey};
+use super::manifest::{BlockId, Lost, Manifest, OriginKey};
 use super::mutant::Mutant;
 use super::open::OpenError;
+use super::pages;
 use super::partition::{Committed, Partition};
 use super::publish;
 use super::record::{NewGroup, RecordReader};
-use super::snapshot::StoredBlock;
 use super::verify::read_some;
 use crate::chain::Chain;
 use crate::event::{EventId, Origin, PartitionKey, Sequence};
@@ -50,69 +50,66 @@ pub(crate) async fn adopt_partitions(core: &Core, mode: Mode) -> Result<(), Open
 
 async fn adopt_partition(core: &Core, key: PartitionKey, mode: Mode) -> Result<(), OpenError> {
     let folder = layout::partition_folder(&key);
-    let manifest_path = core.root.join(layout::manifest_folder(&folder));
     let chain = Chain::new(Arc::clone(&core.store), layout::manifest_folder(&folder));
     let damaged = |why: String| OpenError::Damaged { what: format!("the manifest of {folder}"), why };
     let head = chain.head().await.map_err(|error| damaged(error.to_string()))?;
     let committed = match head {
-        None => Committed { manifest: super::Manifest::empty(), digest: String::new(), folders_made: false },
-        Some(link) => Committed {
+        None => Committed { manifest: Manifest::empty(), digest: String::new(), folders_made: false },
+        Some(link) => {
             // A damaged head is an error, never "use the one before": that would bring events back.
-            manifest: publish::parse_manifest(&link)
-                .map_err(|why| damaged(format!("generation {}: {why}", link.generation)))?,
-            digest: link.digest,
-            folders_made: false,
-        },
+            let wrong = |why| damaged(format!("generation {}: {why}", link.generation));
+            let mut manifest = publish::parse_manifest(&link).map_err(wrong)?;
+            pages::read(&*core.pages, &folder, &mut manifest).await.map_err(wrong)?;
+            Committed { manifest, digest: link.digest, folders_made: false }
+        }
     };
-    let blocks: Vec<_> = committed
-        .manifest
-        .tail
-        .iter()
-        .map(|entry| {
-            let path = layout::block_path(&core.root, &folder, entry.id);
-            Arc::new(StoredBlock::new(entry.clone(), Arc::clone(&core.host.disk), path))
-        })
-        .collect();
-    let blocks_path = core.root.join(layout::blocks_folder(&folder));
-    let garbage =
-        garbage_of(core, &manifest_path, &blocks_path, &blocks).await.map_err(|e| OpenError::io(&blocks_path, e))?;
+    let garbage = garbage_of(core, &folder, &committed.manifest).await;
+    let garbage = garbage.map_err(|e| OpenError::io(&core.root.join(&folder), e))?;
     if mode == Mode::Write && !garbage.is_empty() {
         // DURABLE: the process that committed the newest generation may have been killed before its name
         // was durable; what that generation no longer names must not go before.
-        core.host.disk.sync_dir(&manifest_path).await.map_err(|e| OpenError::io(&manifest_path, e))?;
+        let manifests = core.root.join(layout::manifest_folder(&folder));
+        core.host.disk.sync_dir(&manifests).await.map_err(|e| OpenError::io(&manifests, e))?;
         for path in garbage {
             core.host.disk.remove_file(&path).await.map_err(|e| OpenError::io(&path, e))?;
         }
     }
-    core.adopt(Partition::new(key, folder, chain, committed, blocks));
+    let home = core.block_home(&folder);
+    core.adopt(Partition::new(key, folder, chain, home, committed));
     Ok(())
 }
 
-/// Files of unfinished work, and blocks that the newest generation does not name.
-async fn garbage_of(
-    core: &Core,
-    manifests: &Path,
-    blocks: &Path,
-    named: &[Arc<StoredBlock>],
-) -> io::Result<Vec<std::path::PathBuf>> {
+/// Files of unfinished work, and pages and blocks that the newest generation does not name.
+async fn garbage_of(core: &Core, folder: &str, newest: &Manifest) -> io::Result<Vec<PathBuf>> {
+    let disk = &core.host.disk;
+    let manifests = core.root.join(layout::manifest_folder(folder));
+    let unfinished = |name: &str| name.ends_with(layout::TEMPORARY_SUFFIX);
     let mut garbage = Vec::new();
-    for entry in layout::list_or_empty(&core.host.disk, manifests).await? {
-        if entry.name.ends_with(layout::TEMPORARY_SUFFIX) {
+    for entry in layout::list_or_empty(disk, &manifests).await? {
+        if unfinished(&entry.name) {
             garbage.push(manifests.join(entry.name));
         }
     }
-    let mut present = std::collections::BTreeSet::new();
-    for entry in layout::list_or_empty(&core.host.disk, blocks).await? {
-        let id = layout::parse_block_name(&entry.name);
-        let is_named = id.is_some_and(|id| named.iter().any(|block| block.entry.id == id));
-        if is_named {
-            present.extend(id);
-        } else if id.is_some() || entry.name.ends_with(layout::TEMPORARY_SUFFIX) {
-            garbage.push(blocks.join(entry.name));
+    let pages = core.root.join(layout::pages_folder(folder));
+    let named = pages::digests(newest);
+    for entry in layout::list_or_empty(disk, &pages).await? {
+        let unnamed = layout::parse_page_name(&entry.name).is_some_and(|digest| !named.contains(&digest));
+        if unnamed || unfinished(&entry.name) {
+            garbage.push(pages.join(entry.name));
         }
     }
-    for block in named.iter().filter(|block| !present.contains(&block.entry.id)) {
-        error!(block = %block.entry.id, folder = %blocks.display(), "a block that the manifest names is missing");
+    let blocks = core.root.join(layout::blocks_folder(folder));
+    let mut missing: BTreeSet<BlockId> = newest.blocks().map(|entry| entry.id).collect();
+    for entry in layout::list_or_empty(disk, &blocks).await? {
+        match layout::parse_block_name(&entry.name) {
+            Some(id) if missing.remove(&id) => {}
+            Some(_) => garbage.push(blocks.join(entry.name)),
+            None if unfinished(&entry.name) => garbage.push(blocks.join(entry.name)),
+            None => {}
+        }
+    }
+    for block in missing {
+        error!(%block, folder = %blocks.display(), "a block that the manifest names is missing");
     }
     Ok(garbage)
 }
@@ -131,7 +128,7 @@ pub(crate) async fn replay(core: &Arc<Core>, reader: &Arc<dyn RecordReader>, mod
             lives.entry(id.origin).or_default().push(id);
         }
     }
-    let mut synced = std::collections::BTreeSet::new();
+    let mut synced = BTreeSet::new();
     let mut events = 0;
     for (_, mut ids) in lives {
         ids.sort_unstable();
@@ -149,7 +146,7 @@ async fn replay_life(
     mode: Mode,
     folder: &Path,
     ids: &[SegmentId],
-    synced: &mut std::collections::BTreeSet<PartitionKey>,
+    synced: &mut BTreeSet<PartitionKey>,
 ) -> Result<u64, OpenError> {
     // Two passes, so that only one segment is in memory: what each one's end is stands in later headers.
     let mut headers = Vec::new();
@@ -189,11 +186,7 @@ async fn read_segment(core: &Core, folder: &Path, id: SegmentId, limit: u64) -> 
 
 /// Before any segment goes because a manifest covers it, that manifest's name must be durable: the
 /// process that committed it may have been killed before it was.
-async fn sync_adopted(
-    core: &Core,
-    record: &LogRecord,
-    synced: &mut std::collections::BTreeSet<PartitionKey>,
-) -> Result<(), OpenError> {
+async fn sync_adopted(core: &Core, record: &LogRecord, synced: &mut BTreeSet<PartitionKey>) -> Result<(), OpenError> {
     for key in &record.partitions {
         let partition = core.partition(key);
         if !synced.insert(key.clone()) || partition.manifest.lock().await.manifest.generation == 0 {

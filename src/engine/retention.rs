@@ -71,7 +71,7 @@ async fn retire(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<(), Publ
         return Err(PublishFailure::Failed("its head could not be flushed".into()));
     }
     let mut committed = partition.manifest.lock().await;
-    let blocks = partition.view().blocks.clone();
+    let blocks = partition.view().blocks.to_vec();
     publish::publish(core, partition, &mut committed, |manifest| Some(manifest.retired())).await?;
     if core.settings.mutation.is(Mutant::RetireDeletesChain) {
         for generation in partition.chain.generations().await.unwrap_or_default() {

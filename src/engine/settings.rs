@@ -51,9 +51,11 @@ pub struct Settings {
     pub retention_interval: Duration,
     /// Free bytes below which ingest stops, so that flush and retention can still write.
     pub reserve_bytes: u64,
+    /// Blocks that one page of a manifest names. Up to twice as many stand in the generation itself.
+    pub manifest_page_blocks: usize,
     /// Generations of a manifest that are kept whatever their age.
     pub generations_kept: u64,
-    /// Generations younger than this are kept whatever their number.
+    /// Generations younger than this are kept, up to a bound of their number.
     pub generations_age: Duration,
     /// Partitions with unflushed events at the same time.
     pub open_partitions_max: usize,
@@ -85,6 +87,7 @@ impl Default for Settings {
             retention_days: None,
             retention_interval: Duration::from_secs(3_600),
             reserve_bytes: 64 << 20,
+            manifest_page_blocks: 512,
             generations_kept: 64,
             generations_age: Duration::from_secs(86_400),
             open_partitions_max: 1_000,

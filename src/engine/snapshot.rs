@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::OnceCell;
 
 use crate::block::footer::TRAILER_BYTES;
 use crate::block::{BlockError, Footer, RowGroup};
-use crate::event::PartitionKey;
+use crate::event::{EventId, PartitionKey};
 use crate::host::{Disk, DiskFile};
 
-use super::manifest::{BlockEntry, Lost};
+use super::block_set::BlockSet;
+use super::layout;
+use super::manifest::{BlockEntry, BlockId, Lost};
+use super::recent::OpenBlocks;
 
 /// Partitions as they stood at one moment, in the order of their keys.
 #[derive(Clone, Default)]
@@ -32,26 +34,53 @@ pub struct PartitionView {
     /// Which partition.
     pub key: PartitionKey,
     /// Its blocks, oldest flush first. Their time ranges may overlap.
-    pub blocks: Vec<Arc<StoredBlock>>,
+    pub blocks: Arc<BlockSet>,
     /// Events that are in no block yet, in log order.
     pub head: Vec<Arc<RowGroup>>,
     /// Events that damage has taken.
     pub lost: Vec<Lost>,
 }
 
-/// A block in its file, which is opened when it is first read.
+/// A block in its file, which is opened when it is read. Takes some hundred bytes: what was read lately
+/// of the blocks is kept elsewhere, within a bound.
 pub struct StoredBlock {
     /// What the manifest says of it.
-    pub entry: BlockEntry,
+    pub entry: Arc<BlockEntry>,
+    home: Arc<BlockHome>,
+}
+
+/// Where the blocks of a partition are.
+pub(crate) struct BlockHome {
     disk: Arc<dyn Disk>,
-    path: PathBuf,
-    file: OnceCell<Arc<dyn DiskFile>>,
-    footer: OnceCell<Arc<Footer>>,
+    folder: PathBuf,
+    open: Arc<OpenBlocks>,
+}
+
+impl BlockHome {
+    pub(crate) fn new(disk: Arc<dyn Disk>, folder: PathBuf, open: Arc<OpenBlocks>) -> Self {
+        Self { disk, folder, open }
+    }
+
+    /// The file of a block.
+    pub(crate) fn path(&self, id: BlockId) -> PathBuf {
+        self.folder.join(layout::block_name(id))
+    }
+
+    /// The folder of all of them.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
 }
 
 impl StoredBlock {
-    pub(crate) fn new(entry: BlockEntry, disk: Arc<dyn Disk>, path: PathBuf) -> Self {
-        Self { entry, disk, path, file: OnceCell::new(), footer: OnceCell::new() }
+    pub(crate) fn new(entry: Arc<BlockEntry>, home: Arc<BlockHome>) -> Self {
+        Self { entry, home }
+    }
+
+    /// Where the blocks of a test are.
+    #[cfg(test)]
+    pub(crate) fn test_home(disk: &Arc<dyn Disk>) -> Arc<BlockHome> {
+        Arc::new(BlockHome::new(Arc::clone(disk), PathBuf::new(), Arc::new(OpenBlocks::new())))
     }
 
     /// Reads exactly `len` bytes from `offset`.
@@ -59,19 +88,33 @@ impl StoredBlock {
     /// # Errors
     /// What the disk says; [`io::ErrorKind::UnexpectedEof`] beyond the end of the block.
     pub async fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        let file = self.file.get_or_try_init(|| self.disk.open(&self.path)).await?;
-        file.read_at(offset, len).await
+        self.file().await?.read_at(offset, len).await
     }
 
-    /// What the block has and where it lies in the file. Read once, kept as long as the block is.
+    async fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        if let Some(file) = self.home.open.file(self.entry.id) {
+            return Ok(file);
+        }
+        let file = self.home.disk.open(&self.path()).await?;
+        self.home.open.keep_file(self.entry.id, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// What the block has and where it lies in the file. Those that were used lately are kept.
     ///
     /// # Errors
     /// What the disk says; [`io::ErrorKind::InvalidData`] if the footer is damaged.
     pub async fn footer(&self) -> io::Result<Arc<Footer>> {
-        self.footer.get_or_try_init(|| self.read_footer()).await.cloned()
+        if let Some(footer) = self.home.open.footer(self.entry.id) {
+            return Ok(footer);
+        }
+        let (footer, bytes) = self.read_footer().await?;
+        self.home.open.keep_footer(self.entry.id, Arc::clone(&footer), bytes);
+        Ok(footer)
     }
 
-    async fn read_footer(&self) -> io::Result<Arc<Footer>> {
+    /// The footer, and how many bytes it has in the file.
+    async fn read_footer(&self) -> io::Result<(Arc<Footer>, u64)> {
         let damaged = |error: BlockError| io::Error::new(io::ErrorKind::InvalidData, error);
         let file_len = self.entry.bytes;
         let tail_len = file_len.min(FOOTER_READ_BYTES);
@@ -84,12 +127,18 @@ impl StoredBlock {
         } else {
             self.read(offset, usize::try_from(file_len - offset).map_err(io::Error::other)?).await?
         };
-        Footer::parse(&footer, file_len).map(Arc::new).map_err(damaged)
+        let parsed = Footer::parse(&footer, file_len).map(Arc::new).map_err(damaged)?;
+        Ok((parsed, file_len - offset))
     }
 
     /// Where the file is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn path(&self) -> PathBuf {
+        self.home.path(self.entry.id)
+    }
+
+    /// To be called before the file goes.
+    pub(crate) fn close(&self) {
+        self.home.open.forget(self.entry.id);
     }
 }
 
@@ -98,6 +147,11 @@ impl PartitionView {
     pub fn events(&self) -> u64 {
         let stored: u64 = self.blocks.iter().map(|block| block.entry.rows).sum();
         stored + self.head.iter().map(|group| u64::from(group.rows)).sum::<u64>()
+    }
+
+    /// The one block that has the event if the partition has it and it is in no head (M6).
+    pub fn block_of(&self, id: EventId) -> Option<&Arc<StoredBlock>> {
+        self.blocks.get(self.blocks.partition_point(|block| block.entry.upto.get(id.origin) < id.sequence.0))
     }
 }
 

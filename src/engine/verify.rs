@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use super::layout;
 use super::log::{HEADER_BYTES, SegmentId, ends_of, scan};
-use super::manifest::{BlockEntry, Manifest};
+use super::manifest::{BlockEntry, Digest, Manifest};
 use super::open::OpenError;
+use super::pages;
 use super::publish::parse_manifest;
 use super::settings::Settings;
 use crate::chain::{Chain, Link, Store};
-use crate::crypto::{self, Sha256};
+use crate::crypto::Sha256;
 use crate::event::{Origin, PartitionKey};
 use crate::host::{Disk, Host};
 
@@ -110,10 +111,13 @@ impl Check<'_> {
     async fn partition(&mut self, key: &PartitionKey) -> Result<(), OpenError> {
         let folder = layout::partition_folder(key);
         self.report.partitions += 1;
-        let head = self.chain(&folder).await;
+        let mut head = self.chain(&folder).await;
+        if let Some(manifest) = &mut head {
+            self.pages(&folder, manifest).await?;
+        }
         let named: BTreeMap<_, _> =
-            head.iter().flat_map(|manifest| &manifest.tail).map(|entry| (entry.id, entry.clone())).collect();
-        if head.as_ref().is_some_and(|manifest| manifest.generation > 0 && manifest.tail.is_empty()) {
+            head.iter().flat_map(Manifest::blocks).map(|entry| (entry.id, Arc::clone(entry))).collect();
+        if head.as_ref().is_some_and(|manifest| manifest.generation > 0 && named.is_empty()) {
             self.report.retired += 1;
         }
         let blocks = layout::blocks_folder(&folder);
@@ -139,6 +143,23 @@ impl Check<'_> {
                 format!("events {}-{} to {} are lost: {}", lost.origin, lost.from, lost.to, lost.why),
             );
         }
+        Ok(())
+    }
+
+    /// Reads the pages of the newest generation.
+    async fn pages(&mut self, folder: &str, manifest: &mut Manifest) -> Result<(), OpenError> {
+        if let Err(why) = pages::read(&*self.store, folder, manifest).await {
+            self.problem(layout::pages_folder(folder), why);
+        }
+        let name = layout::pages_folder(folder);
+        let path = self.root.join(&name);
+        let entries =
+            layout::list_or_empty(&self.host.disk, &path).await.map_err(|error| OpenError::io(&path, error))?;
+        let named = pages::digests(manifest);
+        let unnamed = entries
+            .into_iter()
+            .filter(|entry| !layout::parse_page_name(&entry.name).is_some_and(|digest| named.contains(&digest)));
+        self.report.unnamed.extend(unnamed.map(|entry| format!("{name}/{}", entry.name)));
         Ok(())
     }
 
@@ -206,7 +227,7 @@ impl Check<'_> {
     }
 
     async fn block(&mut self, folder: &str, entry: &BlockEntry) {
-        let path = layout::block_path(self.root, folder, entry.id);
+        let path = self.root.join(layout::blocks_folder(folder)).join(layout::block_name(entry.id));
         match digest_of(&self.host.disk, &path).await {
             Ok((digest, bytes)) => {
                 self.bytes += bytes;
@@ -293,7 +314,7 @@ pub(crate) async fn read_some(disk: &Arc<dyn Disk>, path: &Path, limit: u64) -> 
     file.read_at(0, len).await
 }
 
-async fn digest_of(disk: &Arc<dyn Disk>, path: &Path) -> io::Result<(String, u64)> {
+async fn digest_of(disk: &Arc<dyn Disk>, path: &Path) -> io::Result<(Digest, u64)> {
     let file = disk.open(path).await?;
     let len = file.len().await?;
     let mut digest = Sha256::new();
@@ -303,7 +324,7 @@ async fn digest_of(disk: &Arc<dyn Disk>, path: &Path) -> io::Result<(String, u64
         digest.update(&file.read_at(offset, piece).await?);
         offset += piece as u64;
     }
-    Ok((crypto::hex(&digest.finish()), len))
+    Ok((Digest(digest.finish()), len))
 }
 
 fn relative(root: &Path, path: &Path) -> String {

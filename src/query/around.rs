@@ -1,5 +1,7 @@
 //! The events around one: of the same index and the same source, by time.
 
+use std::collections::BTreeSet;
+
 use futures_util::StreamExt;
 
 use super::QueryContext;
@@ -13,8 +15,9 @@ use super::rows::{RowKey, keys_of};
 use super::run::{Found, Search, matches_of_group};
 use super::scan::filter::Filter;
 use super::scan::view::View;
-use super::source::{Place, Source};
-use crate::engine::Snapshot;
+use super::source::{Place, Source, footer_of};
+use crate::block::footer::OriginRange;
+use crate::engine::{BlockId, Snapshot};
 use crate::event::EventId;
 
 /// Width of the first window of time that is looked at for neighbours; each next one is wider.
@@ -53,12 +56,26 @@ async fn find(context: &QueryContext, snapshot: &Snapshot, scope: &Scope, id: Ev
     let wanted = Expr::Test(Predicate::Field { field: FieldName::new("id"), test });
     let filter = Filter::new(&wanted).expect("an id is no pattern");
     let mut source = Source::open_once(context, snapshot, scope, &filter).await?;
-    source.tasks.retain(|task| match &task.place {
-        Place::Memory(_) => true,
-        Place::Stored { footer, group, .. } => footer.groups[*group].origins.iter().any(|range| {
-            range.origin == id.origin && (range.sequence_min..=range.sequence_max).contains(&id.sequence.0)
-        }),
-    });
+    // A partition's watermarks say which one of its blocks has it, if it is in that partition at all.
+    let blocks: BTreeSet<BlockId> =
+        snapshot.partitions.iter().filter_map(|partition| partition.block_of(id)).map(|block| block.entry.id).collect();
+    let holds = |range: &OriginRange| {
+        range.origin == id.origin && (range.sequence_min..=range.sequence_max).contains(&id.sequence.0)
+    };
+    let mut tasks = Vec::new();
+    for task in std::mem::take(&mut source.tasks) {
+        let may_have_it = match &task.place {
+            Place::Memory(_) => true,
+            Place::Stored { block, .. } if !blocks.contains(&block.entry.id) => false,
+            Place::Stored { block, group } => {
+                footer_of(block).await?.groups.get(*group).is_none_or(|info| info.origins.iter().any(holds))
+            }
+        };
+        if may_have_it {
+            tasks.push(task);
+        }
+    }
+    source.tasks = tasks;
     let found = all_matches(&source).await?;
     let search = search_over(context, scope);
     let mut hits = search.hits(&source, &found[..found.len().min(1)], None).await?;

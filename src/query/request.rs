@@ -185,6 +185,11 @@ impl Scope {
         self.start.is_none_or(|start| start <= time_ns) && self.end.is_none_or(|end| time_ns < end)
     }
 
+    /// The first and the last time that may be asked for.
+    pub(crate) fn window(&self) -> (i64, i64) {
+        (self.start.unwrap_or(i64::MIN), self.end.map_or(i64::MAX, |end| end.saturating_sub(1)))
+    }
+
     /// Whether any time from `first` to `last`, both inclusive, may be asked for.
     pub fn overlaps(&self, first: i64, last: i64) -> bool {
         self.start.is_none_or(|start| start <= last) && self.end.is_none_or(|end| first < end)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use super::answer::{Progress, SearchStats};
@@ -23,7 +24,7 @@ use super::scan::eval::Stop;
 use super::scan::filter::Filter;
 use super::scan::view::{StoredView, View};
 use super::{QueryContext, QueryShared};
-use crate::block::{BlockError, ChunkKey, Context, Footer, RowGroup};
+use crate::block::{BlockError, ChunkKey, Context, Footer, GroupInfo, RowGroup};
 use crate::engine::{PartitionView, Snapshot, StoredBlock};
 use crate::event::partition::DAY_NS;
 use crate::host::Cost;
@@ -47,7 +48,11 @@ pub(crate) struct Task {
 #[derive(Clone)]
 pub(crate) enum Place {
     Memory(Arc<RowGroup>),
-    Stored { block: Arc<StoredBlock>, footer: Arc<Footer>, group: usize },
+    /// The block's footer is read when the group's turn comes.
+    Stored {
+        block: Arc<StoredBlock>,
+        group: usize,
+    },
 }
 
 /// What one query has to look at, and how far it is.
@@ -112,7 +117,7 @@ impl Source {
         };
         for partition in &snapshot.partitions {
             if scope.names(&partition.key) && context.access.allows(&partition.key) {
-                source.add_partition(partition, filter).await?;
+                source.add_partition(partition, filter)?;
             }
         }
         // The sort is stable, so that equal snapshots are read in equal order.
@@ -135,7 +140,8 @@ impl Source {
         }
     }
 
-    async fn add_partition(&mut self, partition: &Arc<PartitionView>, filter: &Filter) -> Result<(), QueryError> {
+    /// Adds a partition's groups by what its manifest says of them: no file is opened.
+    fn add_partition(&mut self, partition: &Arc<PartitionView>, filter: &Filter) -> Result<(), QueryError> {
         self.blocks += partition.blocks.len() as u64;
         let filter = Arc::new(filter.in_partition(&partition.key));
         let first = i64::from(partition.key.day).saturating_mul(DAY_NS);
@@ -143,16 +149,14 @@ impl Source {
             self.planned.blocks_out_of_partition += partition.blocks.len() as u64;
             return Ok(());
         }
-        for block in &partition.blocks {
-            if !self.scope.overlaps(block.entry.min_time, block.entry.max_time) {
-                self.planned.blocks_out_of_time += 1;
-                continue;
-            }
-            self.context.cancel.check()?;
-            let footer = block.footer().await.map_err(|error| unreadable(block, error))?;
-            self.planned.groups += footer.groups.len() as u64;
-            for (group, info) in footer.groups.iter().enumerate() {
-                if !self.scope.overlaps(info.time_min, info.time_max) {
+        let (first, last) = self.scope.window();
+        let found = partition.blocks.overlapping(first, last).blocks;
+        self.planned.blocks_out_of_time += (partition.blocks.len() - found.len()) as u64;
+        self.context.cancel.check()?;
+        for block in found {
+            for (group, span) in block.entry.groups().enumerate() {
+                self.planned.groups += 1;
+                if !self.scope.overlaps(span.min_time, span.max_time) {
                     self.planned.groups_out_of_time += 1;
                     continue;
                 }
@@ -164,11 +168,11 @@ impl Source {
                 self.tasks.push(Arc::new(Task {
                     partition: Arc::clone(partition),
                     filter: Arc::clone(&filter),
-                    place: Place::Stored { block: Arc::clone(block), footer: Arc::clone(&footer), group },
-                    times: (info.time_min, info.time_max),
-                    rows: info.rows,
+                    place: Place::Stored { block: Arc::clone(block), group },
+                    times: (span.min_time, span.max_time),
+                    rows: span.rows,
                     known,
-                    whole: self.scope.holds(info.time_min) && self.scope.holds(info.time_max),
+                    whole: self.scope.holds(span.min_time) && self.scope.holds(span.max_time),
                 }));
             }
         }
@@ -233,21 +237,21 @@ impl Source {
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
         let at_a_time = self.context.shared.host.cpu.workers() * GROUPS_PER_WORKER;
-        let known = Arc::new(known);
         let jobs = indexes.into_iter().map(move |index| {
             let task = &self.tasks[index];
-            let (work, known) = (make(index, task), Arc::clone(&known));
-            async move {
-                if let Some(outcome) = known(index, task) {
-                    self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
-                    self.counters.groups_known.fetch_add(1, Ordering::Relaxed);
-                    return Ok(outcome);
-                }
+            if let Some(outcome) = known(index, task) {
+                self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
+                self.counters.groups_known.fetch_add(1, Ordering::Relaxed);
+                return Either::Left(ready(Ok(outcome)));
+            }
+            let work = make(index, task);
+            // Boxed, or each group of which the outcome is known would move what the others need.
+            Either::Right(Box::pin(async move {
                 let outcome = self.run(task, work).await;
                 self.counters.groups_done.fetch_add(1, Ordering::Relaxed);
                 self.counters.rows_scanned.fetch_add(u64::from(task.rows), Ordering::Relaxed);
                 outcome
-            }
+            }))
         });
         stream::iter(jobs).buffered(at_a_time.max(1))
     }
@@ -259,7 +263,7 @@ impl Source {
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
         self.context.cancel.check()?;
-        let mut job = Job { view: task.place.view(), work, pending: Vec::new() };
+        let mut job = Job { view: task.view().await?, work, pending: Vec::new() };
         loop {
             let (shared, since, counters) = (Arc::clone(&self.context.shared), self.since, Arc::clone(&self.counters));
             let cost = Cost::bytes(u64::from(task.rows) * ROW_COST_BYTES);
@@ -279,7 +283,7 @@ impl Source {
                 Step::Done(answer) => return Ok(answer),
                 Step::Read(keys) => {
                     let started = self.context.shared.host.clock.monotonic();
-                    job.pending = self.read(&task.place, keys).await?;
+                    job.pending = self.read(&task.place, &job.view, keys).await?;
                     self.counters.read.add(self.context.shared.host.clock.monotonic().saturating_sub(started));
                 }
             }
@@ -289,8 +293,13 @@ impl Source {
 
     /// Fetches the bytes of parts: those that lie close together with one read, ranges that lie apart beside
     /// each other.
-    async fn read(&self, place: &Place, keys: Vec<ChunkKey>) -> Result<Vec<(ChunkKey, Bytes)>, QueryError> {
-        let Place::Stored { block, footer, group } = place else {
+    async fn read(
+        &self,
+        place: &Place,
+        view: &View,
+        keys: Vec<ChunkKey>,
+    ) -> Result<Vec<(ChunkKey, Bytes)>, QueryError> {
+        let (Place::Stored { block, .. }, View::Stored(StoredView { footer, group, .. })) = (place, view) else {
             panic!("nothing is read of a group that is in memory");
         };
         let mut chunks = Vec::with_capacity(keys.len());
@@ -414,9 +423,10 @@ impl<W> Job<W> {
         missing: Vec<ChunkKey>,
         counters: &Counters,
     ) -> Vec<ChunkKey> {
-        let Place::Stored { block, footer, group } = place else {
+        let (Place::Stored { block, group }, View::Stored(stored)) = (place, &self.view) else {
             panic!("nothing is missing of a group that is in memory");
         };
+        let footer = Arc::clone(&stored.footer);
         let mut unread = Vec::new();
         let mut wanted = missing;
         wanted.sort_unstable();
@@ -497,18 +507,30 @@ impl Task {
     pub(crate) fn id(&self) -> Option<GroupId> {
         match &self.place {
             Place::Memory(_) => None,
-            Place::Stored { block, group, .. } => Some((block.entry.id, *group as u32)),
+            Place::Stored { block, group } => Some((block.entry.id, *group as u32)),
         }
+    }
+
+    /// The group with nothing of it loaded but what the block's footer says.
+    async fn view(&self) -> Result<View, QueryError> {
+        let (block, group) = match &self.place {
+            Place::Memory(group) => return Ok(View::Memory(Arc::clone(group))),
+            Place::Stored { block, group } => (block, *group),
+        };
+        let footer = footer_of(block).await?;
+        // What was planned by must be what is there.
+        let planned = (self.rows, self.times);
+        let is_same = |info: &GroupInfo| (info.rows, (info.time_min, info.time_max)) == planned;
+        if !footer.groups.get(group).is_some_and(is_same) {
+            return Err(corrupt(block, &BlockError::Damaged("its groups are not those that the manifest names")));
+        }
+        Ok(View::Stored(StoredView::new(footer, group)))
     }
 }
 
-impl Place {
-    fn view(&self) -> View {
-        match self {
-            Self::Memory(group) => View::Memory(Arc::clone(group)),
-            Self::Stored { footer, group, .. } => View::Stored(StoredView::new(Arc::clone(footer), *group)),
-        }
-    }
+/// The footer of a block.
+pub(crate) async fn footer_of(block: &StoredBlock) -> Result<Arc<Footer>, QueryError> {
+    block.footer().await.map_err(|error| unreadable(block, error))
 }
 
 /// Ranges in order, those that lie close together as one.
@@ -544,17 +566,4 @@ fn corrupt(block: &StoredBlock, error: &BlockError) -> QueryError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_that_lie_close_together_are_read_as_one_and_none_is_lost() {
-        let gap = READ_GAP_BYTES;
-        assert_eq!(joined(vec![100..200, 0..50, 100..200, 150..180]), vec![0..200]);
-        assert_eq!(
-            joined(vec![0..10, 10 + gap..20 + gap, 21 + 2 * gap..30 + 2 * gap]),
-            [0..20 + gap, 21 + 2 * gap..30 + 2 * gap]
-        );
-        assert_eq!(joined(Vec::new()), Vec::<Range<u64>>::new());
-    }
-}
+mod tests;

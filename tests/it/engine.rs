@@ -41,7 +41,7 @@ async fn events(snapshot: &Snapshot) -> BTreeMap<EventId, String> {
     let mut found = BTreeMap::new();
     for partition in &snapshot.partitions {
         let mut groups = partition.head.clone();
-        for block in &partition.blocks {
+        for block in partition.blocks.iter() {
             let footer = block.footer().await.unwrap();
             let bytes = block.read(0, usize::try_from(block.entry.bytes).unwrap()).await.unwrap();
             for group in 0..footer.groups.len() {

@@ -48,6 +48,7 @@ pub fn drawn_settings(seed: u64) -> Settings {
         generations_age: Duration::from_millis(rng.pick(&[0, 1_000, 86_400_000])),
         open_partitions_max: rng.pick(&[1, 1_000]),
         flush_rows_max: rng.pick(&[1, 10, 50_000]),
+        manifest_page_blocks: rng.pick(&[1, 2, 512]),
         ..Settings::default()
     }
 }
@@ -209,7 +210,7 @@ fn empty_line(raw: &[u8]) -> Line<'_> {
 async fn all_events(snapshot: &Snapshot) -> Result<Vec<Found>, String> {
     let mut found = Vec::new();
     for partition in &snapshot.partitions {
-        for block in &partition.blocks {
+        for block in partition.blocks.iter() {
             let groups = read_block(block).await.map_err(|why| format!("block {}: {why}", block.entry.id))?;
             groups.iter().for_each(|group| found_in(partition, group, &mut found));
         }

@@ -68,5 +68,11 @@ fn variable<T: FromStr>(name: &str) -> Option<T> {
 
 /// Settings with everything as small as it gets, for tests that want much to happen.
 fn busy_settings() -> Settings {
-    Settings { segment_bytes: 1_000, flush_rows: 3, compact_small_blocks_max: 1, ..drawn_settings(1) }
+    Settings {
+        segment_bytes: 1_000,
+        flush_rows: 3,
+        compact_small_blocks_max: 1,
+        manifest_page_blocks: 1,
+        ..drawn_settings(1)
+    }
 }

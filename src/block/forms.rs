@@ -76,8 +76,8 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
     for target in 0..chosen.len() {
         let Some(codes) = codes_of(&chosen[target].column) else { continue };
         for teller in (0..chosen.len()).filter(|&teller| teller != target) {
-            if let Some(classes) = classes_of(&chosen[target].column, codes, &chosen[teller]) {
-                let saving = saving_bits(codes, &classes);
+            if may_tell(&chosen[teller].column, &chosen[target].column) {
+                let saving = saving_bits(&chosen[target].column, codes, &chosen[teller].column);
                 if saving > 8 * SAVING_BYTES_MIN {
                     promises.push((saving, target, teller));
                 }
@@ -93,7 +93,8 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
             continue;
         }
         let codes = codes_of(&chosen[target].column).expect("it was promised something");
-        let classes = classes_of(&chosen[target].column, codes, &chosen[teller]).expect("it promised something");
+        let rows = (0..codes.len()).map(|value| chosen[target].column.row_of(value));
+        let classes = given::classes(&chosen[teller].column, rows).expect("it promised something");
         let given = Given { refer: chosen[target].refers.len() as u32, classes };
         if stored_len(compressor, |out| given::put(out, codes, Some(&given)))
             < stored_len(compressor, |out| ints::put_codes(out, codes))
@@ -116,13 +117,10 @@ fn codes_of(column: &Column) -> Option<&[u32]> {
     (codes.len() >= TOLD_CODES_MIN).then_some(codes)
 }
 
-fn classes_of(target: &Column, codes: &[u32], teller: &Chosen<'_>) -> Option<Vec<u32>> {
-    let entries = teller.column.values.len();
-    let has_few = (2..=TELLER_ENTRIES_MAX).contains(&entries) && entries < codes_entries(target);
-    if !has_few || teller.column.len() < TOLD_CODES_MIN {
-        return None;
-    }
-    given::classes(&teller.column, (0..codes.len()).map(|value| target.row_of(value)))
+fn may_tell(teller: &Column, target: &Column) -> bool {
+    let has_few =
+        (2..=TELLER_ENTRIES_MAX).contains(&teller.values.len()) && teller.values.len() < codes_entries(target);
+    has_few && teller.codes.is_some() && teller.len() >= TOLD_CODES_MIN
 }
 
 fn codes_entries(column: &Column) -> usize {
@@ -132,20 +130,28 @@ fn codes_entries(column: &Column) -> usize {
     }
 }
 
-/// How many bits fewer the codes take, about, if the classes are known: by the entropies of a sample.
-fn saving_bits(codes: &[u32], classes: &[u32]) -> u64 {
-    let step = codes.len().div_ceil(SAMPLE_CODES);
-    let sample = codes.iter().zip(classes).step_by(step);
-    let mut pairs: Vec<u64> = sample.map(|(&code, &class)| u64::from(class) << 32 | u64::from(code)).collect();
-    let count = pairs.len() as f64;
-    let mut entropy = |key: fn(u64) -> u64| {
-        pairs.sort_unstable_by_key(|&pair| key(pair));
-        let runs = pairs.chunk_by(|&left, &right| key(left) == key(right));
-        runs.map(|run| run.len() as f64).map(|len| len / count * (count / len).log2()).sum::<f64>()
+/// How many bits fewer the codes take, about, if the teller's are known: by the entropy of a sample of
+/// pairs, against that of pairs which do not belong together. What a small sample hides, it hides in both.
+fn saving_bits(target: &Column, codes: &[u32], teller: &Column) -> u64 {
+    let class = |value: usize| {
+        let own = teller.values_of_row(target.row_of(value));
+        if own.is_empty() { teller.values.len() as u32 } else { teller.entry_of(own.start) as u32 }
     };
-    let (codes_alone, classes_alone) = (entropy(|pair| pair & u64::from(u32::MAX)), entropy(|pair| pair >> 32));
-    let saved = codes_alone - (entropy(|pair| pair) - classes_alone);
-    (saved.max(0.0) * codes.len() as f64) as u64
+    let values = (0..codes.len()).step_by(codes.len().div_ceil(SAMPLE_CODES));
+    let (codes_seen, classes): (Vec<u32>, Vec<u32>) = values.map(|value| (codes[value], class(value))).unzip();
+    let others = classes.iter().cycle().skip(1);
+    let apart = entropy(codes_seen.iter().zip(others));
+    let together = entropy(codes_seen.iter().zip(&classes));
+    ((apart - together).max(0.0) * codes.len() as f64) as u64
+}
+
+/// Bits a pair.
+fn entropy<'a>(pairs: impl Iterator<Item = (&'a u32, &'a u32)>) -> f64 {
+    let mut pairs: Vec<(u32, u32)> = pairs.map(|(&code, &class)| (code, class)).collect();
+    pairs.sort_unstable();
+    let count = pairs.len() as f64;
+    let runs = pairs.chunk_by(|left, right| left == right).map(|run| run.len() as f64);
+    runs.map(|len| len / count * (count / len).log2()).sum()
 }
 
 fn stored_len(compressor: &mut Compressor, put: impl FnOnce(&mut ChunkOut<'_>)) -> usize {
@@ -159,6 +165,6 @@ const TOLD_CODES_MIN: usize = 4096;
 /// A column with more entries would need more heads than it saves.
 const TELLER_ENTRIES_MAX: usize = 256;
 /// Codes of which entropies are estimated.
-const SAMPLE_CODES: usize = 4096;
+const SAMPLE_CODES: usize = 1024;
 /// A smaller saving is not worth reading two columns for one, in bytes.
 const SAVING_BYTES_MIN: u64 = 2048;

@@ -97,7 +97,7 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("examples/block_size.rs", 1),
     ("examples/parse_speed.rs", 1),
     ("sim/src/powercut/campaign.rs", 1),
-    ("src/block/tests.rs", 1),
+    ("src/block/tests.rs", 2),
     ("src/cli/block.rs", 1),
     ("src/cli/client.rs", 1),
     ("src/cli/demo.rs", 1),

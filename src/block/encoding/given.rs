@@ -39,17 +39,24 @@ pub(in crate::block) fn put(out: &mut ChunkOut<'_>, codes: &[u32], given: Option
     let Some(Given { refer, classes }) = given else { return ints::put_codes(out, codes) };
     out.head.push(GIVEN);
     put_varint(&mut out.head, u64::from(*refer));
+    let mut own = vec![u32::MAX; codes.iter().max().map_or(0, |&max| max as usize + 1)];
     for codes in by_class(codes, classes) {
-        let mut entries = codes.clone();
+        let mut entries: Vec<u32> = Vec::new();
+        for &code in &codes {
+            if own[code as usize] == u32::MAX {
+                own[code as usize] = 0;
+                entries.push(code);
+            }
+        }
         entries.sort_unstable();
-        entries.dedup();
+        (0..).zip(&entries).for_each(|(at, &entry)| own[entry as usize] = at);
         put_varint(&mut out.head, entries.len() as u64);
         let numbers: Vec<u64> = entries.iter().map(|&entry| u64::from(entry)).collect();
         ints::put(out, &numbers);
         if entries.len() > 1 {
-            let own = |code| entries.binary_search(code).expect("it is one of them") as u32;
-            ints::put_codes(out, &codes.iter().map(own).collect::<Vec<_>>());
+            ints::put_codes(out, &codes.iter().map(|&code| own[code as usize]).collect::<Vec<_>>());
         }
+        entries.iter().for_each(|&entry| own[entry as usize] = u32::MAX);
     }
 }
 

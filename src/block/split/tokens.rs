@@ -81,13 +81,7 @@ fn number_len(rest: &[u8], len: usize) -> usize {
 }
 
 fn is_octet(digits: &[u8]) -> bool {
-    match digits {
-        [_] => true,
-        [b'1'..=b'9', _] => true,
-        [b'1', _, _] => true,
-        [b'2', b'0'..=b'4', _] | [b'2', b'5', b'0'..=b'5'] => true,
-        _ => false,
-    }
+    matches!(digits, [_] | [b'1'..=b'9', _] | [b'1', _, _] | [b'2', b'0'..=b'4', _] | [b'2', b'5', b'0'..=b'5'])
 }
 
 fn may_be_uuid(rest: &[u8], len: usize) -> bool {

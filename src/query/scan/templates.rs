@@ -69,7 +69,7 @@ pub(super) fn find_affixed<'a>(
     place: Place,
 ) -> Option<Found> {
     let gap = Gap { codes: None, plain: Plain::Digits(values, digits) };
-    let affix = |affix: &'a str| (!affix.is_empty()).then(|| Piece::Affix(affix.as_bytes()));
+    let affix = |affix: &'a str| (!affix.is_empty()).then_some(Piece::Affix(affix.as_bytes()));
     let pieces: Vec<Piece<'a>> = affix(prefix).into_iter().chain([Piece::Gap(gap)]).chain(affix(suffix)).collect();
     find(&pieces, needle, place).ok()
 }

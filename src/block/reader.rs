@@ -184,7 +184,6 @@ impl Footer {
             };
             columns[column.path.0 as usize] = Some(Arc::new(decoded));
         }
-        drop(shapes);
         let group = RowGroup {
             rows: info.rows,
             sorted: info.sorted,

@@ -132,7 +132,6 @@ impl BlockWriter {
             .collect();
         let pools = self.add_pools(&mut encoded);
         let columns = encoded.into_iter().map(|column| self.add_column(column)).collect();
-        drop(rows_by_shape);
         self.slots = slots;
         let (time_min, time_max) = min_max(group.times.iter().copied()).expect("the group has rows");
         let origins = origin_ranges(group);

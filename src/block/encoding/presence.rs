@@ -36,46 +36,33 @@ impl SlotIndex {
 /// The rows of one group by shape.
 pub(in crate::block) struct RowsByShape<'a> {
     index: &'a SlotIndex,
-    /// All rows, those of one shape side by side and ascending.
-    rows: Vec<u32>,
-    /// The shapes that occur, ascending, each with the end of its rows in `rows`.
-    shapes: Vec<(u32, u32)>,
+    shape_of_row: &'a [u32],
 }
 
 impl<'a> RowsByShape<'a> {
-    pub(in crate::block) fn new(index: &'a SlotIndex, shape_of_row: &[u32]) -> Self {
-        let mut rows: Vec<u32> = (0..shape_of_row.len() as u32).collect();
-        rows.sort_by_key(|&row| shape_of_row[row as usize]);
-        let mut shapes: Vec<(u32, u32)> = Vec::new();
-        for (i, &row) in rows.iter().enumerate() {
-            let shape = shape_of_row[row as usize];
-            match shapes.last_mut() {
-                Some((last, end)) if *last == shape => *end = i as u32 + 1,
-                _ => shapes.push((shape, i as u32 + 1)),
-            }
-        }
-        Self { index, rows, shapes }
-    }
-
-    fn of_shape(&self, shape: u32) -> &[u32] {
-        let Ok(at) = self.shapes.binary_search_by_key(&shape, |&(own, _)| own) else { return &[] };
-        let start = if at == 0 { 0 } else { self.shapes[at - 1].1 };
-        &self.rows[start as usize..self.shapes[at].1 as usize]
+    pub(in crate::block) fn new(index: &'a SlotIndex, shape_of_row: &'a [u32]) -> Self {
+        Self { index, shape_of_row }
     }
 
     /// The row of each value that the shapes give the path, ascending; at most `count_max`.
     fn rows_of(&self, path: PathId, count_max: u64) -> Result<Vec<u32>, BlockError> {
-        let own = self.index.of(path).iter().map(|&(shape, slots)| (self.of_shape(shape), slots));
-        let count: u64 = own.clone().map(|(rows, slots)| rows.len() as u64 * u64::from(slots)).sum();
+        let own = self.index.of(path);
+        let Some(last) = own.iter().map(|&(shape, _)| shape).max() else { return Ok(Vec::new()) };
+        let mut slots = vec![0u32; last as usize + 1];
+        own.iter().for_each(|&(shape, count)| slots[shape as usize] = count);
+        let slots_of = |&shape: &u32| slots.get(shape as usize).copied().unwrap_or(0);
+        let count: u64 = self.shape_of_row.iter().map(|shape| u64::from(slots_of(shape))).sum();
         if count > count_max {
             return damaged("a column has too many values");
         }
         let mut all = Vec::with_capacity(count as usize);
-        for (rows, slots) in own.filter(|(rows, _)| !rows.is_empty()) {
-            all.extend(rows.iter().flat_map(|&row| std::iter::repeat_n(row, slots as usize)));
+        for (row, shape) in (0..).zip(self.shape_of_row) {
+            match slots_of(shape) {
+                0 => {}
+                1 => all.push(row),
+                more => all.extend(std::iter::repeat_n(row, more as usize)),
+            }
         }
-        // One ascending run a shape: a stable sort merges runs.
-        all.sort();
         Ok(all)
     }
 }

@@ -220,9 +220,20 @@ impl Input<'_> {
     }
 }
 
+thread_local! {
+    /// zstd's working memory for reading, one a thread.
+    static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
+        const { std::cell::RefCell::new(None) };
+}
+
 /// Decompresses exactly `raw_len` bytes.
 pub(in crate::block) fn decompress(stored: &[u8], raw_len: usize) -> Result<Vec<u8>, BlockError> {
-    match zstd::bulk::decompress(stored, raw_len) {
+    // A context is dear to make, and a chunk has many small streams.
+    let decompressed = DECOMPRESSOR.with_borrow_mut(|own| match own {
+        Some(own) => own.decompress(stored, raw_len),
+        None => own.insert(zstd::bulk::Decompressor::new()?).decompress(stored, raw_len),
+    });
+    match decompressed {
         Ok(bytes) if bytes.len() == raw_len => Ok(bytes),
         _ => damaged("a stream cannot be decompressed to its length"),
     }

@@ -142,19 +142,33 @@ pub(in crate::block) struct ChunkIn<'a> {
     /// Small streams of a nested chunk: numbers, texts.
     pools: (Input<'a>, Input<'a>),
     is_nested: bool,
+    /// zstd's working memory: dear to make, and a chunk may have many small streams.
+    decompressor: Option<zstd::bulk::Decompressor<'static>>,
 }
 
 impl<'a> ChunkIn<'a> {
     pub(in crate::block) fn new(head: &'a [u8], body: &'a [u8]) -> Self {
-        Self { head: Input(head), body: Input(body), pools: (Input(&[]), Input(&[])), is_nested: false }
+        Self {
+            head: Input(head),
+            body: Input(body),
+            pools: (Input(&[]), Input(&[])),
+            is_nested: false,
+            decompressor: None,
+        }
     }
 
     /// A nested chunk: its own head and pools, and what is left of this one's body.
-    pub(in crate::block) fn nested<'b>(&self, head: &'b [u8], numbers: &'b [u8], texts: &'b [u8]) -> ChunkIn<'b>
+    pub(in crate::block) fn nested<'b>(&mut self, head: &'b [u8], numbers: &'b [u8], texts: &'b [u8]) -> ChunkIn<'b>
     where
         'a: 'b,
     {
-        ChunkIn { head: Input(head), body: self.body, pools: (Input(numbers), Input(texts)), is_nested: true }
+        ChunkIn {
+            head: Input(head),
+            body: self.body,
+            pools: (Input(numbers), Input(texts)),
+            is_nested: true,
+            decompressor: self.decompressor.take(),
+        }
     }
 
     /// Whether it stands inside another: then nothing may be nested again.
@@ -173,6 +187,17 @@ impl<'a> ChunkIn<'a> {
     /// Goes on where so much of the body is left.
     pub(in crate::block) fn resume(&mut self, left: usize) {
         self.body.0 = &self.body.0[self.body.0.len() - left..];
+    }
+
+    fn decompress(&mut self, stored: &[u8], raw_len: usize) -> Result<Vec<u8>, BlockError> {
+        let own = match &mut self.decompressor {
+            Some(own) => own,
+            none => match zstd::bulk::Decompressor::new() {
+                Ok(own) => none.insert(own),
+                Err(_) => return damaged("zstd has no memory"),
+            },
+        };
+        exactly(own.decompress(stored, raw_len), raw_len)
     }
 
     /// The next stream.
@@ -196,7 +221,7 @@ impl<'a> ChunkIn<'a> {
         }
         match codec {
             RAW => Ok(Cow::Borrowed(stored)),
-            ZSTD => decompress(stored, raw_len).map(Cow::Owned),
+            ZSTD => self.decompress(stored, raw_len).map(Cow::Owned),
             _ => damaged("a stream has an unknown codec"),
         }
     }
@@ -220,19 +245,12 @@ impl Input<'_> {
     }
 }
 
-thread_local! {
-    /// zstd's working memory for reading, one a thread.
-    static DECOMPRESSOR: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> =
-        const { std::cell::RefCell::new(None) };
-}
-
 /// Decompresses exactly `raw_len` bytes.
 pub(in crate::block) fn decompress(stored: &[u8], raw_len: usize) -> Result<Vec<u8>, BlockError> {
-    // A context is dear to make, and a chunk has many small streams.
-    let decompressed = DECOMPRESSOR.with_borrow_mut(|own| match own {
-        Some(own) => own.decompress(stored, raw_len),
-        None => own.insert(zstd::bulk::Decompressor::new()?).decompress(stored, raw_len),
-    });
+    exactly(zstd::bulk::decompress(stored, raw_len), raw_len)
+}
+
+fn exactly(decompressed: std::io::Result<Vec<u8>>, raw_len: usize) -> Result<Vec<u8>, BlockError> {
     match decompressed {
         Ok(bytes) if bytes.len() == raw_len => Ok(bytes),
         _ => damaged("a stream cannot be decompressed to its length"),

@@ -242,30 +242,31 @@ impl Values {
         }
     }
 
-    /// These entries, in this order.
-    pub(super) fn pick(&self, entries: &[u32]) -> Self {
-        match self {
-            Self::Texts(texts) => {
-                let mut own = Texts::default();
-                entries.iter().for_each(|&entry| own.push(texts.get(entry as usize)));
-                Self::Texts(own)
-            }
+    /// These entries, in this order; `None` if they take more than so many bytes.
+    pub(super) fn pick(&self, entries: &[u32], bytes_max: usize) -> Option<Self> {
+        Some(match self {
             Self::Hex { bytes, width, upper, hyphens } => {
                 let size = usize::from(*width);
+                if size.saturating_mul(entries.len()) > bytes_max {
+                    return None;
+                }
                 let of = |&entry: &u32| &bytes[entry as usize * size..][..size];
                 let bytes = entries.iter().flat_map(|entry| of(entry).iter().copied()).collect();
                 Self::Hex { bytes, width: *width, upper: *upper, hyphens: *hyphens }
             }
-            Self::Templated(_) | Self::TimeTexts { .. } => {
+            Self::Texts(_) | Self::Templated(_) | Self::TimeTexts { .. } => {
                 let mut own = Texts::default();
                 for &entry in entries {
                     self.write_text(entry as usize, &mut own.bytes);
+                    if own.bytes.len() > bytes_max {
+                        return None;
+                    }
                     own.close();
                 }
                 Self::Texts(own)
             }
             _ => with_numbers(self, entries.iter().map(|&entry| number(self, entry as usize)).collect()),
-        }
+        })
     }
 
     /// How many bytes the entries take in memory, about.

@@ -512,6 +512,9 @@ fn read_column(
 ) -> Result<ColumnInfo, BlockError> {
     let Some(form) = Form::from_code(input.byte()?) else { return damaged("values have an unknown form") };
     let flags = input.byte()?;
+    if flags & UNUSED != 0 {
+        return damaged("a column has an unknown flag");
+    }
     let has = |flag: u8| flags & flag != 0;
     let values = input.at_most(VALUES_MAX)? as u32;
     let distinct = if has(HAS_DICTIONARY) { Some(input.at_most(u64::from(values))? as u32) } else { None };
@@ -598,3 +601,4 @@ const NEEDS_TIMES: u8 = 8;
 const HAS_FILTER: u8 = 16;
 const IS_POOLED: u8 = 64;
 const HAS_REFERENCES: u8 = 128;
+const UNUSED: u8 = 32;

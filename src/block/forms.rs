@@ -73,9 +73,18 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
     let mut tells: Vec<bool> =
         (0..chosen.len()).map(|at| chosen.iter().any(|own| own.refers.contains(&chosen[at].path))).collect();
     let mut promises = Vec::new();
-    for target in 0..chosen.len() {
+    // A look at each pair of thousands of columns would take minutes.
+    let largest = |mut numbers: Vec<usize>, most: usize| {
+        numbers.sort_by_key(|&number| std::cmp::Reverse(chosen[number].column.len()));
+        numbers.truncate(most);
+        numbers
+    };
+    let all = || 0..chosen.len();
+    let targets = largest(all().filter(|&at| codes_of(&chosen[at].column).is_some()).collect(), TARGETS_MAX);
+    let tellers = largest(all().filter(|&at| is_teller(&chosen[at].column)).collect(), TELLERS_MAX);
+    for &target in &targets {
         let Some(codes) = codes_of(&chosen[target].column) else { continue };
-        for teller in (0..chosen.len()).filter(|&teller| teller != target) {
+        for &teller in tellers.iter().filter(|&&teller| teller != target) {
             if may_tell(&chosen[teller].column, &chosen[target].column) {
                 let saving = saving_bits(&chosen[target].column, codes, &chosen[teller].column);
                 if saving > 8 * SAVING_BYTES_MIN {
@@ -85,13 +94,19 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
         }
     }
     promises.sort_unstable_by(|left, right| right.cmp(left));
+    let mut tried = vec![0; chosen.len()];
     for (_, target, teller) in promises {
-        if tells[target] || chosen[target].given.is_some() || chosen[teller].given.is_some() {
+        if tried[target] == TRIALS_MAX
+            || tells[target]
+            || chosen[target].given.is_some()
+            || chosen[teller].given.is_some()
+        {
             continue;
         }
         if !chosen[teller].refers.is_empty() {
             continue;
         }
+        tried[target] += 1;
         let codes = codes_of(&chosen[target].column).expect("it was promised something");
         let rows = (0..codes.len()).map(|value| chosen[target].column.row_of(value));
         let classes = given::classes(&chosen[teller].column, rows).expect("it promised something");
@@ -109,6 +124,10 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
 
 /// The codes that may be told: of entries, or of templates.
 fn codes_of(column: &Column) -> Option<&[u32]> {
+    if matches!(column.values, Values::Times { .. }) {
+        // What repeats the rows' times is stored without codes.
+        return None;
+    }
     let codes = match (&column.codes, &column.values) {
         (Some(codes), _) => codes,
         (None, Values::Templated(texts)) => &texts.template_of,
@@ -118,9 +137,13 @@ fn codes_of(column: &Column) -> Option<&[u32]> {
 }
 
 fn may_tell(teller: &Column, target: &Column) -> bool {
-    let has_few =
-        (2..=TELLER_ENTRIES_MAX).contains(&teller.values.len()) && teller.values.len() < codes_entries(target);
-    has_few && teller.codes.is_some() && teller.len() >= TOLD_CODES_MIN
+    is_teller(teller) && teller.values.len() < codes_entries(target)
+}
+
+/// Whether reading the column back gives few entries and their codes.
+fn is_teller(column: &Column) -> bool {
+    let has_few = (2..=TELLER_ENTRIES_MAX).contains(&column.values.len());
+    has_few && column.codes.is_some() && codes_of(column).is_some()
 }
 
 fn codes_entries(column: &Column) -> usize {
@@ -164,6 +187,11 @@ fn stored_len(compressor: &mut Compressor, put: impl FnOnce(&mut ChunkOut<'_>)) 
 const TOLD_CODES_MIN: usize = 4096;
 /// A column with more entries would need more heads than it saves.
 const TELLER_ENTRIES_MAX: usize = 256;
+/// Columns that are asked, and columns whose codes may be told: those of most values.
+const TELLERS_MAX: usize = 16;
+const TARGETS_MAX: usize = 32;
+/// Columns that are tried for one.
+const TRIALS_MAX: usize = 3;
 /// Codes of which entropies are estimated.
 const SAMPLE_CODES: usize = 1024;
 /// A smaller saving is not worth reading two columns for one, in bytes.

@@ -174,7 +174,7 @@ fn add_parts(
         presence::get(&mut chunk, rows, column.path, shapes, VALUES_MAX)?;
         let presence = all - chunk.left();
         let entries = match column.distinct {
-            Some(_) => values::get_plain(&mut chunk, VALUES_MAX)?.entry_bytes,
+            Some(_) => values::entry_bytes(&mut chunk, VALUES_MAX)?,
             None => 0,
         };
         let share = |part: usize| match pool_len {

@@ -277,7 +277,7 @@ fn decode_values(
         times: context.times.filter(|_| info.needs_times),
         columns: context.columns,
     };
-    let column = match values::get(&mut chunk, VALUES_MAX, &value_rows)? {
+    let column = match values::get(&mut chunk, count as u64, &value_rows)? {
         Got::Stored(Stored { codes, values, .. }) => Column { rows, codes, values },
         Got::RowTimes(own, form) => {
             let Some(times) = context.times.filter(|_| info.needs_times) else {

@@ -15,7 +15,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::column_builder::ColumnBuilder;
-use super::encoding::values;
+use super::encoding::{templates, values};
 use super::time_form::{Civil, civil};
 use super::{Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
 use crate::event::PathId;
@@ -61,6 +61,12 @@ pub(super) fn split(texts: &Texts, rows: &Rows<'_>) -> Option<Split> {
         return None;
     }
     let Trial { keys, found, template_of } = trial;
+    let slots_of = |&template: &u32| found.slots.get(template as usize).map_or(1, |&slots| slots as usize);
+    let in_bounds = template_of.iter().map(slots_of).sum::<usize>() <= templates::SLOT_VALUES_MAX / 2
+        && found.slots.iter().map(|&slots| slots as usize).sum::<usize>() < templates::SLOTS_MAX;
+    if !in_bounds {
+        return None;
+    }
     let values = keys.values(texts, &template_of, &found);
     Some(Taker { texts, rows, templates: Vec::new(), references: References::new(), refers: Vec::new() }.take_all(
         template_of,
@@ -312,7 +318,9 @@ impl Build<'_> {
     /// Parts of a time with little between them become one variable.
     fn push_time(&mut self, part: TimePart) {
         let between = std::str::from_utf8(&self.literal).ok().filter(|between| between.len() <= TIME_GAP_BYTES_MAX);
-        if let (Some(TimePattern(pieces)), Some(between)) = (&mut self.pattern, between) {
+        if let (Some(TimePattern(pieces)), Some(between)) = (&mut self.pattern, between)
+            && pieces.len() + 2 <= templates::PIECES_MAX
+        {
             if !between.is_empty() {
                 pieces.push(TimePiece::Literal(between.to_owned()));
             }
@@ -461,7 +469,7 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 /// Texts with more variables are kept whole.
 const SLOTS_MAX: usize = 512;
 /// Templates of one column.
-const TEMPLATES_MAX: usize = 8192;
+const TEMPLATES_MAX: usize = templates::TEMPLATES_MAX - 1;
 
 #[cfg(test)]
 mod tests {

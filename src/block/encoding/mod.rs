@@ -6,7 +6,7 @@ pub(super) mod given;
 pub(super) mod ints;
 pub(super) mod presence;
 pub(super) mod stream;
-mod templates;
+pub(super) mod templates;
 pub(super) mod texts;
 pub(super) mod typing;
 pub(super) mod values;

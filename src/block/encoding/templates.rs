@@ -80,7 +80,7 @@ pub(in crate::block) fn get(
         rank.push(entries.len() as u32);
         entries.push(entry);
     }
-    let mut left = Left { values: SLOT_VALUES_MAX, bytes: REFERENCE_BYTES_MAX };
+    let mut left = Left { values: SLOT_VALUES_MAX, bytes: SLOT_BYTES_MAX };
     let mut got = Vec::with_capacity(templates.len());
     for (mut template, slots) in templates {
         for _ in 0..slots {
@@ -101,10 +101,12 @@ struct Left {
 
 /// The templates, without their slots, and how many each has.
 fn get_templates(chunk: &mut ChunkIn<'_>, mut literals: &[u8]) -> Result<Vec<(Template, usize)>, BlockError> {
-    let count = chunk.head.count()?;
+    let count = chunk.head.at_most(TEMPLATES_MAX as u64)?;
+    let mut left = SLOTS_MAX as u64;
     let mut templates = Vec::new();
     for _ in 0..count {
-        let slots = chunk.head.count()?;
+        let slots = chunk.head.at_most(left)? as usize;
+        left -= slots as u64;
         let mut own = Texts::default();
         for _ in 0..=slots {
             let len = chunk.head.at_most(literals.len() as u64)? as usize;
@@ -127,8 +129,23 @@ fn get_slot(
     left: &mut Left,
 ) -> Result<Slot, BlockError> {
     let count = entries.len();
-    let Some(rest) = left.values.checked_sub(count) else { return damaged("there are too many variables") };
+    let Some(rest) = left.values.checked_sub(count.max(1)) else { return damaged("there are too many variables") };
     left.values = rest;
+    let slot = read_slot(chunk, entries, rows, left.bytes)?;
+    let Some(rest) = left.bytes.checked_sub(slot.values.memory_bytes()) else {
+        return damaged("variables are too long");
+    };
+    left.bytes = rest;
+    Ok(slot)
+}
+
+fn read_slot(
+    chunk: &mut ChunkIn<'_>,
+    entries: &[u32],
+    rows: &ValueRows<'_>,
+    bytes_max: usize,
+) -> Result<Slot, BlockError> {
+    let count = entries.len();
     match chunk.head.byte()? {
         OWN => match values::get_plain(chunk, count as u64)? {
             stored if stored.len() == count => Ok(Slot { codes: stored.codes, values: stored.values }),
@@ -145,19 +162,14 @@ fn get_slot(
             let Some(column) = rows.columns.get(column) else {
                 return damaged("templates need a column though the footer denies it");
             };
-            let slot = repeated(column, entries, rows)?;
-            let Some(rest) = left.bytes.checked_sub(slot.values.memory_bytes()) else {
-                return damaged("variables are too long");
-            };
-            left.bytes = rest;
-            Ok(slot)
+            repeated(column, entries, rows, bytes_max)
         }
         _ => damaged("a variable has an unknown source"),
     }
 }
 
 fn get_pattern(chunk: &mut ChunkIn<'_>) -> Result<TimePattern, BlockError> {
-    let count = chunk.head.count()?;
+    let count = chunk.head.at_most(PIECES_MAX as u64)?;
     let mut pieces = Vec::new();
     for _ in 0..count {
         let code = chunk.head.byte()?;
@@ -171,7 +183,11 @@ fn get_pattern(chunk: &mut ChunkIn<'_>) -> Result<TimePattern, BlockError> {
 }
 
 /// What the column says in the rows of these entries, one value in each.
-fn repeated(column: &Column, entries: &[u32], rows: &ValueRows<'_>) -> Result<Slot, BlockError> {
+fn repeated(column: &Column, entries: &[u32], rows: &ValueRows<'_>, bytes_max: usize) -> Result<Slot, BlockError> {
+    let pick = |entries: &[u32]| match column.values.pick(entries, bytes_max) {
+        Some(values) => Ok(values),
+        None => damaged("variables are too long"),
+    };
     let mut picked = Vec::with_capacity(entries.len());
     for &entry in entries {
         let own = column.values_of_row(rows.row_of(entry));
@@ -181,14 +197,14 @@ fn repeated(column: &Column, entries: &[u32], rows: &ValueRows<'_>) -> Result<Sl
         picked.push(column.entry_of(own.start) as u32);
     }
     if column.codes.is_none() {
-        return Ok(Slot { codes: None, values: column.values.pick(&picked) });
+        return Ok(Slot { codes: None, values: pick(&picked)? });
     }
     let mut distinct = picked.clone();
     distinct.sort_unstable();
     distinct.dedup();
     let code = |entry| distinct.binary_search(entry).expect("it is one of them") as u32;
     let codes = picked.iter().map(code).collect();
-    Ok(Slot { codes: Some(codes), values: column.values.pick(&distinct) })
+    Ok(Slot { codes: Some(codes), values: pick(&distinct)? })
 }
 
 impl ValueRows<'_> {
@@ -205,6 +221,11 @@ const REFERENCE: u8 = 2;
 const LITERAL: u8 = 255;
 /// Values of all variables of one column. Bounds what a hostile block can make the reader allocate, since
 /// a constant takes no bytes.
-const SLOT_VALUES_MAX: usize = 1 << 26;
-/// Bytes of all variables of one column that repeat another, for the same reason.
-const REFERENCE_BYTES_MAX: usize = 1 << 30;
+pub(in crate::block) const SLOT_VALUES_MAX: usize = 1 << 26;
+/// Bytes of all variables of one column in memory, for the same reason.
+const SLOT_BYTES_MAX: usize = 1 << 30;
+/// Templates of one column, and their variables.
+pub(in crate::block) const TEMPLATES_MAX: usize = 8193;
+pub(in crate::block) const SLOTS_MAX: usize = 1 << 20;
+/// Pieces of one time.
+pub(in crate::block) const PIECES_MAX: usize = 64;

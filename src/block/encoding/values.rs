@@ -17,13 +17,11 @@ pub(in crate::block) struct Stored {
     /// The entry of each value; `None`: value `i` says entry `i`.
     pub(in crate::block) codes: Option<Vec<u32>>,
     pub(in crate::block) values: Values,
-    /// What the entries take in the chunk; known when they were read.
-    pub(in crate::block) entry_bytes: usize,
 }
 
 impl Stored {
     pub(in crate::block) fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
-        Self { codes, values, entry_bytes: 0 }
+        Self { codes, values }
     }
 
     /// How many values there are.
@@ -192,15 +190,25 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64, rows: &Valu
         PLAIN => Ok(Got::Stored(Stored::new(None, get_values(chunk, count, rows)?))),
         DICTIONARY => {
             let entries = chunk.head.at_most(count as u64)? as usize;
-            let before = chunk.left();
             // An entry is not of one row.
             let values = get_values(chunk, entries, &ValueRows::default())?;
-            let entry_bytes = before - chunk.left();
             let codes = given::get(chunk, count, entries as u64, rows)?;
-            Ok(Got::Stored(Stored { entry_bytes, ..Stored::new(Some(codes), values) }))
+            Ok(Got::Stored(Stored::new(Some(codes), values)))
         }
         _ => damaged("values have an unknown layout"),
     }
+}
+
+/// Bytes of the chunk that a dictionary's entries take. Reads no further than them.
+pub(in crate::block) fn entry_bytes(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<usize, BlockError> {
+    if chunk.head.byte()? != DICTIONARY {
+        return Ok(0);
+    }
+    let count = chunk.head.at_most(count_max)?;
+    let entries = chunk.head.at_most(count)? as usize;
+    let before = chunk.left();
+    get_values(chunk, entries, &ValueRows::default())?;
+    Ok(before - chunk.left())
 }
 
 /// Reads codes and values that are neither row times nor templates.

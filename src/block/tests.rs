@@ -165,6 +165,33 @@ fn what_other_columns_and_the_time_say_is_not_stored_again() {
     assert_eq!(texts.len(), message.len());
 }
 
+#[test]
+fn a_field_that_is_the_rows_time_tells_no_other() {
+    let mut rng = Rng(47);
+    let line = |i: i64| {
+        let time = 1_700_000_000 + i / 40;
+        let text = format!("{:.0}", jiff::Timestamp::from_second(time).unwrap());
+        let slot = (time * 2 + rng.below(2) as i64).to_string();
+        let made = Made::default().literal(b"{\"time\":\"").value("time", &text, Spelling::Json);
+        let made = made.literal(b"\",\"slot\":").value("slot", &slot, Spelling::Bare).literal(b"}");
+        made.at(time * 1_000_000_000)
+    };
+    let group = group_of(&(0..10_000).map(line).collect::<Vec<_>>(), 1, 1);
+    let block = block_of(std::slice::from_ref(&group), WriterOptions::STANDARD);
+    let footer = Footer::of_block(&block).unwrap();
+    assert!(footer.groups[0].columns.iter().all(|column| column.refers.is_empty()));
+    assert_eq!(seen(&decode(&block)[0]), seen(&group));
+}
+
+#[test]
+fn a_block_whose_codes_are_told_can_be_inspected() {
+    let group = group_of(&telling_lines(&mut Rng(53), 20_000), 1, 1);
+    let block = block_of(std::slice::from_ref(&group), WriterOptions::STANDARD);
+    let inspection = inspect::inspect(&block).unwrap();
+    let pod = inspection.columns.iter().find(|column| column.name == "pod").unwrap();
+    assert!(pod.dictionary_bytes > 0 && pod.values_bytes > 0, "{pod:?}");
+}
+
 /// What the golden block of format 1 holds.
 fn golden_groups() -> Vec<RowGroup> {
     let mut rng = Rng(43);

@@ -72,38 +72,11 @@ fn split_column(group: &RowGroup, column: &Column, others: &[(PathId, &Column)])
 fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
     let mut tells: Vec<bool> =
         (0..chosen.len()).map(|at| chosen.iter().any(|own| own.refers.contains(&chosen[at].path))).collect();
-    let mut promises = Vec::new();
-    // A look at each pair of thousands of columns would take minutes.
-    let largest = |mut numbers: Vec<usize>, most: usize| {
-        numbers.sort_by_key(|&number| std::cmp::Reverse(chosen[number].column.len()));
-        numbers.truncate(most);
-        numbers
-    };
-    let all = || 0..chosen.len();
-    let targets = largest(all().filter(|&at| codes_of(&chosen[at].column).is_some()).collect(), TARGETS_MAX);
-    let tellers = largest(all().filter(|&at| is_teller(&chosen[at].column)).collect(), TELLERS_MAX);
-    for &target in &targets {
-        let Some(codes) = codes_of(&chosen[target].column) else { continue };
-        for &teller in tellers.iter().filter(|&&teller| teller != target) {
-            if may_tell(&chosen[teller].column, &chosen[target].column) {
-                let saving = saving_bits(&chosen[target].column, codes, &chosen[teller].column);
-                if saving > 8 * SAVING_BYTES_MIN {
-                    promises.push((saving, target, teller));
-                }
-            }
-        }
-    }
-    promises.sort_unstable_by(|left, right| right.cmp(left));
     let mut tried = vec![0; chosen.len()];
-    for (_, target, teller) in promises {
-        if tried[target] == TRIALS_MAX
-            || tells[target]
-            || chosen[target].given.is_some()
-            || chosen[teller].given.is_some()
-        {
-            continue;
-        }
-        if !chosen[teller].refers.is_empty() {
+    for (_, target, teller) in promises(chosen) {
+        let is_settled = tried[target] == TRIALS_MAX || tells[target] || chosen[target].given.is_some();
+        // A teller that was told something itself refers to what told it.
+        if is_settled || !chosen[teller].refers.is_empty() {
             continue;
         }
         tried[target] += 1;
@@ -122,6 +95,34 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
     }
 }
 
+/// Which column may tell which codes, and how many bits that saves, about: the largest saving first, as
+/// (bits, target, teller). A look at each pair of thousands of columns would take minutes.
+fn promises(chosen: &[Chosen<'_>]) -> Vec<(u64, usize, usize)> {
+    let largest = |is_one: fn(&Column) -> bool, most: usize| {
+        let mut numbers: Vec<usize> = (0..chosen.len()).filter(|&at| is_one(&chosen[at].column)).collect();
+        numbers.sort_by_key(|&number| std::cmp::Reverse(chosen[number].column.len()));
+        numbers.truncate(most);
+        numbers
+    };
+    let tellers = largest(is_teller, TELLERS_MAX);
+    let mut promises = Vec::new();
+    for target in largest(|column| codes_of(column).is_some(), TARGETS_MAX) {
+        let column = &*chosen[target].column;
+        let codes = codes_of(column).expect("only such are targets");
+        for &teller in tellers.iter().filter(|&&teller| teller != target) {
+            let told_by = &*chosen[teller].column;
+            if told_by.values.len() < codes_entries(column) {
+                let saving = saving_bits(column, codes, told_by);
+                if saving > 8 * SAVING_BYTES_MIN {
+                    promises.push((saving, target, teller));
+                }
+            }
+        }
+    }
+    promises.sort_unstable_by(|left, right| right.cmp(left));
+    promises
+}
+
 /// The codes that may be told: of entries, or of templates.
 fn codes_of(column: &Column) -> Option<&[u32]> {
     if matches!(column.values, Values::Times { .. }) {
@@ -134,10 +135,6 @@ fn codes_of(column: &Column) -> Option<&[u32]> {
         _ => return None,
     };
     (codes.len() >= TOLD_CODES_MIN).then_some(codes)
-}
-
-fn may_tell(teller: &Column, target: &Column) -> bool {
-    is_teller(teller) && teller.values.len() < codes_entries(target)
 }
 
 /// Whether reading the column back gives few entries and their codes.

@@ -118,7 +118,7 @@ class Helios(Server):
 
     def filter(self, q):
         if "regex" in q:
-            return f"message:/{q['regex']}/"
+            return "message:/" + q["regex"].replace("/", r"\/") + "/"
         if "value" in q:
             return f"{q['field']}:{q['value']}"
         if "field" in q:

@@ -67,7 +67,7 @@ fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<u
         while start > 0 {
             let next = tail[start - 1].bytes;
             let joins = start == end || next < settings.compact_min_bytes || next <= bytes.saturating_mul(2);
-            if is_full(tail[start - 1])
+            if tail[start - 1].is_full()
                 || !joins
                 || bytes.saturating_add(next) > settings.block_target_bytes
                 || end - start >= RUN_BLOCKS_MAX
@@ -83,11 +83,6 @@ fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<u
         end = if start < end { start } else { end - 1 };
     }
     None
-}
-
-/// Whether the rows of the block are so many that merging them with others would hardly make them smaller.
-fn is_full(entry: &BlockEntry) -> bool {
-    entry.rows >= FULL_ROWS || entry.raw_bytes >= FULL_RAW_BYTES
 }
 
 /// Merges neighbours into one block and publishes it. Returns whether that worked.
@@ -156,17 +151,13 @@ async fn publish_merged(
 const RUN_BLOCKS_MIN: usize = 8;
 /// More blocks are not merged at once: each input costs a decoded row group of memory.
 const RUN_BLOCKS_MAX: usize = 32;
-/// A block of so many rows, or bytes as sent, is full. Half of what a flush takes, so that a head which was
-/// flushed early for want of memory is not written twice.
-const FULL_ROWS: u64 = 1 << 16;
-const FULL_RAW_BYTES: u64 = 24 << 20;
 /// A partition into which nothing was flushed for this long is idle.
 const IDLE_AFTER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::manifest::{Digest, Watermarks};
+    use crate::engine::manifest::{Digest, FULL_ROWS, Watermarks};
 
     fn entry(mib: u64) -> BlockEntry {
         BlockEntry {

@@ -194,6 +194,12 @@ impl From<Watermarks> for BTreeMap<OriginKey, u64> {
 }
 
 impl BlockEntry {
+    /// Whether its rows are so many that merging them with others would hardly make them smaller: then it is
+    /// never rewritten, and stays until its events retire.
+    pub fn is_full(&self) -> bool {
+        self.rows >= FULL_ROWS || self.raw_bytes >= FULL_RAW_BYTES
+    }
+
     /// Its row groups, in their order.
     pub fn groups(&self) -> impl Iterator<Item = GroupSpan> {
         let rows = u32::try_from(self.rows).unwrap_or(u32::MAX);
@@ -201,6 +207,11 @@ impl BlockEntry {
         self.groups.iter().copied().chain(self.groups.is_empty().then_some(only))
     }
 }
+
+/// A block of so many rows, or bytes as sent, is full. Half of what a flush takes, so that a head which was
+/// flushed early for want of memory is not written twice.
+pub(crate) const FULL_ROWS: u64 = 1 << 16;
+const FULL_RAW_BYTES: u64 = 24 << 20;
 
 impl From<(u32, i64, i64)> for GroupSpan {
     fn from((rows, min_time, max_time): (u32, i64, i64)) -> Self {

@@ -18,7 +18,7 @@ use super::error::QueryError;
 use super::language::Function;
 use super::memory::Budget;
 use super::prepare::Prepared;
-use super::results::{GroupId, Whole};
+use super::results::{GroupId, Layer, ResultCache, Whole};
 use super::run::Search;
 use super::scan::eval::Stop;
 use super::scan::view::View;
@@ -78,16 +78,24 @@ impl Gathered {
 /// How a gathering stands.
 struct Gathering {
     plan: Option<Plan>,
-    /// Stored groups of rows of which all times are asked for.
-    asked: BTreeSet<GroupId>,
-    /// What was kept of them.
-    before: Option<Whole>,
-    /// They together.
-    stored: Arc<Merged>,
+    /// As in [`Whole`].
+    layers: [Growing; 2],
     /// All other rows together.
     others: Arc<Merged>,
-    /// Tasks that are not in `before`.
+    /// Tasks of which nothing is kept.
     left: Vec<usize>,
+    /// The table that was last made, if the layers are still what it was made of.
+    table: Option<(Arc<str>, Arc<Rows>)>,
+}
+
+/// One layer as it grows.
+struct Growing {
+    /// Its groups of rows of which all times are asked for.
+    asked: BTreeSet<GroupId>,
+    /// What was kept of them.
+    before: Option<Layer>,
+    /// They together.
+    merged: Arc<Merged>,
 }
 
 impl Search<'_> {
@@ -108,7 +116,7 @@ impl Search<'_> {
         if let Some((rows, arrived)) = state.table(source) {
             return Ok(Gathered { arrived, rows });
         }
-        let mut covered = state.before.as_ref().map_or_else(BTreeSet::new, |before| before.covered.as_ref().clone());
+        let mut covered = state.layers.each_ref().map(Growing::covered);
         {
             let left = state.left.iter().copied();
             let budget = &self.budget.clone();
@@ -122,7 +130,9 @@ impl Search<'_> {
                 let (count, task) = (count?, tasks.next().expect("each task has one outcome"));
                 source.counters.matched.fetch_add(count, Ordering::Relaxed);
                 // Groups without a match are known as such, and are not asked for again.
-                covered.extend(task.id().filter(|id| count > 0 && state.asked.contains(id)));
+                if let Some((layer, id)) = state.layer_of(task).filter(|_| count > 0) {
+                    covered[layer].insert(id);
+                }
                 self.report(source).await?;
             }
         }
@@ -142,9 +152,9 @@ fn merging<W>(
 where
     W: FnMut(&View) -> Result<(Groups, u64), Stop> + Send + 'static,
 {
-    let kept = task.id().filter(|id| state.asked.contains(id)).zip(state.plan.clone());
-    let into =
-        Arc::clone(if task.id().is_some_and(|id| state.asked.contains(&id)) { &state.stored } else { &state.others });
+    let layer = state.layer_of(task);
+    let kept = layer.map(|(_, id)| id).zip(state.plan.clone());
+    let into = Arc::clone(layer.map_or(&state.others, |(layer, _)| &state.layers[layer].merged));
     let (shared, counters) = (Arc::clone(&source.context.shared), Arc::clone(&source.counters));
     let (reduction, budget) = (Arc::clone(reduction), budget.clone());
     let part_bytes_max = task.rows as usize * PART_BYTES_PER_ROW;
@@ -189,35 +199,54 @@ impl Gathering {
         budget: &Budget,
     ) -> Result<Self, QueryError> {
         let results = &source.context.shared.results;
-        let mut asked = BTreeSet::new();
-        let mut before = None;
+        let mut asked = [BTreeSet::new(), BTreeSet::new()];
+        let mut kept = None;
         if let Some(plan) = &plan {
             results.begin(&plan.groups);
-            asked = source.tasks.iter().filter(|task| task.whole).filter_map(|task| task.id()).collect();
-            before = results.whole(&plan.groups, &asked);
+            for task in source.tasks.iter().filter(|task| task.whole) {
+                asked[layer_number(task)].extend(task.id());
+            }
+            kept = results.whole(&plan.groups);
         }
-        let done = |task: &Task| {
-            let id = task.id().filter(|id| asked.contains(id));
-            id.zip(before.as_ref()).is_some_and(|(id, before)| before.covered.contains(&id))
+        let (kept, mut table) = match kept {
+            Some(Whole { layers, table }) => (layers.map(Some), table),
+            None => ([None, None], None),
         };
-        let left: Vec<usize> = (0..source.tasks.len()).filter(|&index| !done(&source.tasks[index])).collect();
-        let new = left.iter().any(|&index| source.tasks[index].id().is_some_and(|id| asked.contains(&id)));
-        let stored = match &before {
-            Some(before) if new => Arc::new(before.merged.attached(reduction, budget)?),
-            Some(before) => Arc::clone(&before.merged),
-            None => Arc::new(Merged::new(reduction, budget)),
-        };
+        let mut layers = Vec::with_capacity(kept.len());
+        for (asked, kept) in asked.into_iter().zip(kept) {
+            let before = kept.filter(|kept| kept.covered.is_subset(&asked));
+            table = table.filter(|_| before.is_some());
+            let is_left = |id: &GroupId| before.as_ref().is_none_or(|before| !before.covered.contains(id));
+            let merged = match &before {
+                Some(before) if asked.iter().any(is_left) => Arc::new(before.merged.attached(reduction, budget)?),
+                Some(before) => Arc::clone(&before.merged),
+                None => Arc::new(Merged::new(reduction, budget)),
+            };
+            layers.push(Growing { asked, before, merged });
+        }
+        let layers: [Growing; 2] = layers.try_into().ok().expect("as many as are kept");
         let others = Arc::new(Merged::new(reduction, budget));
-        Ok(Self { plan, asked, before, stored, others, left })
+        let mut state = Self { plan, layers, others, left: Vec::new(), table };
+        let is_left = |index: &usize| {
+            let layer = state.layer_of(&source.tasks[*index]);
+            layer.is_none_or(|(layer, id)| !state.layers[layer].is_covered(&id))
+        };
+        state.left = (0..source.tasks.len()).filter(is_left).collect();
+        Ok(state)
+    }
+
+    /// In which layer a task's group is, if in any.
+    fn layer_of(&self, task: &Task) -> Option<(usize, GroupId)> {
+        let (layer, id) = (layer_number(task), task.id()?);
+        self.layers[layer].asked.contains(&id).then_some((layer, id))
     }
 
     /// The table, if nothing has changed since it was made.
     fn table(&self, source: &Source) -> Option<(Rows, u64)> {
-        let (plan, before) = (self.plan.as_ref()?, self.before.as_ref()?);
-        let (key, rows) = before.table.as_ref()?;
+        let (plan, (key, rows)) = (self.plan.as_ref()?, self.table.as_ref()?);
         let unchanged = self.left.is_empty() && *key == plan.table;
         unchanged.then(|| {
-            let arrived = before.merged.arrived();
+            let arrived = self.layers.iter().map(|layer| layer.merged.arrived()).sum();
             source.counters.matched.fetch_add(arrived, Ordering::Relaxed);
             (rows.as_ref().clone(), arrived)
         })
@@ -228,37 +257,22 @@ impl Gathering {
         self,
         source: &Source,
         reduction: &Arc<Reduction>,
-        covered: BTreeSet<GroupId>,
+        covered: [BTreeSet<GroupId>; 2],
         budget: &Budget,
     ) -> Result<Gathered, QueryError> {
         let (shared, reduction, budget) = (Arc::clone(&source.context.shared), Arc::clone(reduction), budget.clone());
         let cpu = &source.context.shared.host.cpu;
         let job = move || {
-            let Self { plan, before, mut stored, others, .. } = self;
-            let grown = before.as_ref().is_none_or(|before| before.covered.len() != covered.len());
-            let mut whole = Whole { covered: Arc::new(covered), merged: Arc::clone(&stored), table: None };
-            let mut kept = before.is_some() && !grown;
-            if let Some(plan) = plan.as_ref().filter(|_| grown && !whole.covered.is_empty()) {
-                kept = shared.results.put_whole(&plan.groups, whole.clone());
-                if kept {
-                    stored.detach();
-                }
+            let Self { plan, layers, others, .. } = self;
+            let mut whole = None;
+            if let Some(plan) = &plan {
+                whole = keep(&shared.results, plan, &layers, covered);
             }
+            let [lasting, passing] = layers.map(|layer| layer.merged);
+            let arrived = lasting.arrived() + passing.arrived() + others.arrived();
             let alone = others.is_empty();
-            if !alone {
-                if kept {
-                    stored = Arc::new(stored.attached(&reduction, &budget)?);
-                }
-                stored.absorb(&others)?;
-            }
-            drop(before);
-            let arrived = stored.arrived();
-            if !kept {
-                // Nobody else holds the groups: they need not be copied to become a table.
-                whole.merged = Arc::new(Merged::new(&reduction, &budget));
-            }
-            let rows = stored.finish(&reduction, &budget)?;
-            if let Some(plan) = plan.filter(|_| kept && alone)
+            let rows = finish_together(lasting, passing, others, &reduction, &budget)?;
+            if let (Some(plan), Some(mut whole)) = (plan, whole.filter(|_| alone))
                 && !rows.overflow
                 && rows.memory_bytes() <= TABLE_BYTES_MAX
             {
@@ -269,6 +283,81 @@ impl Gathering {
         };
         cpu.run(Cost::bytes(FINISH_COST_BYTES), job).await
     }
+}
+
+impl Growing {
+    /// The groups of rows that were kept before.
+    fn covered(&self) -> BTreeSet<GroupId> {
+        self.before.as_ref().map_or_else(BTreeSet::new, |before| before.covered.as_ref().clone())
+    }
+
+    fn is_covered(&self, id: &GroupId) -> bool {
+        self.before.as_ref().is_some_and(|before| before.covered.contains(id))
+    }
+}
+
+fn layer_number(task: &Task) -> usize {
+    usize::from(!task.is_lasting())
+}
+
+/// Keeps the layers, if they have changed. `None` if they are not kept: then nobody else holds them.
+fn keep(results: &ResultCache, plan: &Plan, layers: &[Growing; 2], covered: [BTreeSet<GroupId>; 2]) -> Option<Whole> {
+    if covered.iter().all(BTreeSet::is_empty) {
+        return None;
+    }
+    let grown: Vec<bool> =
+        layers.iter().zip(&covered).map(|(layer, covered)| layer.covered().len() != covered.len()).collect();
+    let changed = grown.contains(&true) || layers.iter().any(|layer| layer.before.is_none());
+    let [lasting, passing] = covered.map(Arc::new);
+    let merged = layers.each_ref().map(|layer| Arc::clone(&layer.merged));
+    let [lasting_merged, passing_merged] = merged;
+    let layers_kept =
+        [Layer { covered: lasting, merged: lasting_merged }, Layer { covered: passing, merged: passing_merged }];
+    let whole = Whole { layers: layers_kept, table: None };
+    if !changed {
+        return Some(whole);
+    }
+    if !results.put_whole(&plan.groups, whole.clone()) {
+        return None;
+    }
+    for (layer, grown) in layers.iter().zip(grown) {
+        if grown || layer.before.is_none() {
+            layer.merged.detach();
+        }
+    }
+    Some(whole)
+}
+
+/// The table of all: of the few groups that are new over the many that are kept, where that can be.
+fn finish_together(
+    lasting: Arc<Merged>,
+    passing: Arc<Merged>,
+    others: Arc<Merged>,
+    reduction: &Arc<Reduction>,
+    budget: &Budget,
+) -> Result<Rows, QueryError> {
+    let young = match (passing.is_empty(), others.is_empty()) {
+        (_, true) => passing,
+        (true, false) => others,
+        (false, false) => {
+            let own = passing.owned(reduction, budget)?;
+            own.absorb(&others)?;
+            Arc::new(own)
+        }
+    };
+    if young.is_empty() {
+        return lasting.finish(reduction, budget);
+    }
+    if lasting.is_empty() {
+        return young.finish(reduction, budget);
+    }
+    let young = young.owned(reduction, budget)?;
+    if Merged::can_finish_over(reduction) {
+        return Ok(young.finish_over(&lasting, reduction));
+    }
+    let all = lasting.owned(reduction, budget)?;
+    all.absorb(&young)?;
+    Arc::new(all).finish(reduction, budget)
 }
 
 /// What making a table costs, about, for the pool's planning.

@@ -34,12 +34,18 @@ pub(crate) enum Matches {
 /// The groups of a reduction over whole groups of rows, and what became of them.
 #[derive(Clone)]
 pub(crate) struct Whole {
-    /// The groups of rows that are in it.
-    pub(crate) covered: Arc<BTreeSet<GroupId>>,
-    /// What they were reduced to.
-    pub(crate) merged: Arc<Merged>,
-    /// The table that it was last finished to, and what that depended on beside the plan.
+    /// Those of full blocks, which stay, and those of blocks that compaction will soon replace.
+    pub(crate) layers: [Layer; 2],
+    /// The table that they were last finished to, and what that depended on beside the plan.
     pub(crate) table: Option<(Arc<str>, Arc<Rows>)>,
+}
+
+/// What some groups of rows were reduced to together.
+#[derive(Clone)]
+pub(crate) struct Layer {
+    /// These groups.
+    pub(crate) covered: Arc<BTreeSet<GroupId>>,
+    pub(crate) merged: Arc<Merged>,
 }
 
 /// A cache of outcomes, by plan. The plan that was used least recently goes first, as a whole; of the only
@@ -131,18 +137,17 @@ impl ResultCache {
         }
     }
 
-    /// What whole groups of rows were reduced to together, if all of them are asked for.
-    pub(crate) fn whole(&self, plan: &Arc<str>, asked: &BTreeSet<GroupId>) -> Option<Whole> {
+    /// What whole groups of rows were reduced to together; the caller looks whether it asks for all of them.
+    pub(crate) fn whole(&self, plan: &Arc<str>) -> Option<Whole> {
         let inner = self.lock();
-        let (whole, _) = inner.plans.get(plan)?.whole.as_ref()?;
-        whole.covered.is_subset(asked).then(|| whole.clone())
+        inner.plans.get(plan)?.whole.as_ref().map(|(whole, _)| whole.clone())
     }
 
     /// Keeps what groups of rows were reduced to together. `false`: there is no room.
     pub(crate) fn put_whole(&self, plan: &Arc<str>, whole: Whole) -> bool {
         let table = whole.table.as_ref().map_or(0, |(key, rows)| key.len() + rows.memory_bytes());
-        let covered = whole.covered.len() * size_of::<GroupId>() * 2;
-        let bytes = (whole.merged.memory_bytes() + table + covered) as u64;
+        let of_layer = |layer: &Layer| layer.merged.memory_bytes() + layer.covered.len() * size_of::<GroupId>() * 2;
+        let bytes = (whole.layers.iter().map(of_layer).sum::<usize>() + table) as u64;
         let mut inner = self.lock();
         if inner.plans.contains_key(plan) {
             inner.keep(plan, 0, |plan| plan.whole.take().map_or(0, |(_, before)| before));

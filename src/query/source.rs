@@ -375,6 +375,11 @@ const ROW_COST_BYTES: u64 = 32;
 const FEW_ROWS_SHARE: usize = 16;
 
 impl Task {
+    /// Whether its group stays as it is until its events retire.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(&self.place, Place::Stored { block, .. } if block.entry.is_full())
+    }
+
     /// Which group of which block it is; `None` for one that is in memory.
     pub(crate) fn id(&self) -> Option<GroupId> {
         match &self.place {

@@ -103,31 +103,90 @@ impl Merged {
         Ok(Self { shards: copies.collect::<Result<_, _>>()? })
     }
 
+    /// What nobody else holds: itself, or a copy.
+    pub(crate) fn owned(self: Arc<Self>, reduction: &Arc<Reduction>, budget: &Budget) -> Result<Self, QueryError> {
+        Arc::try_unwrap(self).or_else(|shared| shared.attached(reduction, budget))
+    }
+
     /// The table, of which `reduction` says what it looks like. What others hold too is copied, unless it
     /// only has to be looked at.
     pub(crate) fn finish(self: Arc<Self>, reduction: &Arc<Reduction>, budget: &Budget) -> Result<Rows, QueryError> {
-        if let Kind::Top { count, rare } = reduction.kind {
-            let shards: Vec<MutexGuard<'_, Groups>> = self.shards.iter().map(lock).collect();
-            return Ok(top(reduction, &shards, count as usize, rare));
+        if matches!(reduction.kind, Kind::Top { .. }) {
+            let mut shards: Vec<MutexGuard<'_, Groups>> = self.shards.iter().map(lock).collect();
+            let arrived = shards[0].arrived();
+            let mut layers: Vec<Layer<'_>> = shards.iter_mut().map(|shard| Layer::all_of(shard)).collect();
+            return Ok(rows_of(reduction, &mut layers, arrived));
         }
-        let own = match Arc::try_unwrap(self) {
-            Ok(own) => own,
-            Err(shared) => shared.attached(reduction, budget)?,
-        };
-        let mut shards: Vec<Groups> =
-            own.shards.into_iter().map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+        let mut shards = self.owned(reduction, budget)?.into_shards();
         if matches!(reduction.kind, Kind::Stats) && reduction.by.is_empty() {
             shards[0].group(0, &[])?;
         }
-        let mut remarks = Remarks::default();
-        let mut rows = match &reduction.kind {
-            Kind::Timechart(buckets) => shards[0].timechart(reduction, buckets, &mut remarks)?,
-            _ => stats(reduction, &mut shards, &mut remarks),
-        };
-        rows.overflow = remarks.overflow;
-        rows.warnings.extend(warnings_of(remarks));
-        Ok(rows)
+        if let Kind::Timechart(buckets) = &reduction.kind {
+            let mut remarks = Remarks::default();
+            let mut rows = shards[0].timechart(reduction, buckets, &mut remarks)?;
+            rows.overflow = remarks.overflow;
+            rows.warnings.extend(warnings_of(remarks));
+            return Ok(rows);
+        }
+        let arrived = shards[0].arrived();
+        let mut layers: Vec<Layer<'_>> = shards.iter_mut().map(Layer::all_of).collect();
+        Ok(rows_of(reduction, &mut layers, arrived))
     }
+
+    /// Whether [`Merged::finish_over`] can make the table.
+    pub(crate) fn can_finish_over(reduction: &Reduction) -> bool {
+        reduction.stored() == 0 && !reduction.by.is_empty() && !matches!(reduction.kind, Kind::Timechart(_))
+    }
+
+    /// The table of these groups and those of `below` together, which stay as they are and are not copied:
+    /// for few groups over many.
+    pub(crate) fn finish_over(self, below: &Self, reduction: &Reduction) -> Rows {
+        let mut own = self.into_shards();
+        let mut below: Vec<MutexGuard<'_, Groups>> = below.shards.iter().map(lock).collect();
+        let arrived = own[0].arrived() + below[0].arrived();
+        let mut layers = Vec::with_capacity(2 * own.len());
+        for (own, below) in own.iter_mut().zip(&mut below) {
+            let hidden = own.add_events_of(below);
+            layers.push(Layer { groups: below, hidden });
+            layers.push(Layer::all_of(own));
+        }
+        rows_of(reduction, &mut layers, arrived)
+    }
+
+    fn into_shards(self) -> Vec<Groups> {
+        self.shards.into_iter().map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+}
+
+/// Groups that make a table together with those of other layers, of which none has the same.
+struct Layer<'a> {
+    groups: &'a mut Groups,
+    /// Which groups are counted in another layer; none where it is empty.
+    hidden: Vec<bool>,
+}
+
+impl<'a> Layer<'a> {
+    fn all_of(groups: &'a mut Groups) -> Self {
+        Self { groups, hidden: Vec::new() }
+    }
+
+    /// The numbers of its groups, and how many events each has.
+    fn events(&self) -> impl Iterator<Item = (u32, u64)> {
+        let seen = |group: usize| !self.hidden.get(group).copied().unwrap_or(false);
+        let all = self.groups.events().iter().enumerate();
+        all.filter(move |(group, _)| seen(*group)).map(|(group, &events)| (group as u32, events))
+    }
+}
+
+fn rows_of(reduction: &Reduction, layers: &mut [Layer<'_>], arrived: u64) -> Rows {
+    if let Kind::Top { count, rare } = reduction.kind {
+        return top(reduction, layers, arrived, count as usize, rare);
+    }
+    let mut remarks = Remarks::default();
+    let mut rows = stats(reduction, layers, &mut remarks);
+    rows.overflow = remarks.overflow;
+    rows.warnings.extend(warnings_of(remarks));
+    rows
 }
 
 /// Work on a shard that panicked takes its query with it, and no other query sees the shard.
@@ -135,30 +194,30 @@ fn lock(shard: &Mutex<Groups>) -> MutexGuard<'_, Groups> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn stats(reduction: &Reduction, shards: &mut [Groups], remarks: &mut Remarks) -> Rows {
+fn stats(reduction: &Reduction, layers: &mut [Layer<'_>], remarks: &mut Remarks) -> Rows {
     let seconds = reduction
         .range
         .0
         .and_then(|start| seconds_of(reduction.range.1.unwrap_or(reduction.now).saturating_sub(start)));
     let counted = reduction.stored() == 0 && reduction.aggregates[0].function == Function::Count;
-    let counts = || shards.iter().flat_map(|shard| shard.events().iter().copied());
-    let least = if counted { least_of_highest(counts(), reduction.wanted) } else { 0 };
+    let least = match counted {
+        true => least_of_highest(layers.iter().flat_map(Layer::events).map(|(_, events)| events), reduction.wanted),
+        false => 0,
+    };
     let mut groups: Vec<(Descending, u32, u32)> = Vec::new();
-    for (number, shard) in shards.iter_mut().enumerate() {
-        for group in 0..shard.len() as u32 {
-            if shard.events()[group as usize] < least {
-                continue;
-            }
+    for (number, layer) in layers.iter_mut().enumerate() {
+        let worth: Vec<u32> = layer.events().filter(|(_, events)| *events >= least).map(|(group, _)| group).collect();
+        for group in worth {
             let first = &reduction.aggregates[0].function;
-            let value = shard.finished(group, 0, |own| own.finish(first, seconds, remarks));
+            let value = layer.groups.finished(group, 0, |own| own.finish(first, seconds, remarks));
             groups.push((Descending(Ordered::new(value)), number as u32, group));
         }
     }
     keep_first(&mut groups, reduction.wanted, |a, b| a.0.compare(&b.0));
     let mut rows: Vec<(Descending, Vec<Ordered>, u32, u32)> = Vec::with_capacity(groups.len());
-    for (first, shard, group) in groups {
-        let by = shards[shard as usize].values_of(group).1;
-        rows.push((first, by.into_iter().map(Ordered::new).collect(), shard, group));
+    for (first, layer, group) in groups {
+        let by = layers[layer as usize].groups.values_of(group).1;
+        rows.push((first, by.into_iter().map(Ordered::new).collect(), layer, group));
     }
     let order = |a: &(Descending, Vec<Ordered>, u32, u32), b: &(Descending, Vec<Ordered>, u32, u32)| {
         a.0.compare(&b.0).then_with(|| a.1.cmp(&b.1))
@@ -166,12 +225,12 @@ fn stats(reduction: &Reduction, shards: &mut [Groups], remarks: &mut Remarks) ->
     keep_first(&mut rows, reduction.wanted, order);
     rows.sort_unstable_by(order);
     rows.truncate(reduction.wanted);
-    let row = |(first, by, shard, group): (Descending, Vec<Ordered>, u32, u32)| {
+    let row = |(first, by, layer, group): (Descending, Vec<Ordered>, u32, u32)| {
         let mut row: Vec<Value> = by.into_iter().map(|value| value.value).collect();
         row.push(first.0.value);
         for (place, measure) in reduction.aggregates.iter().enumerate().skip(1) {
             let finish = |own: &mut Accumulator| own.finish(&measure.function, seconds, remarks);
-            row.push(shards[shard as usize].finished(group, place, finish));
+            row.push(layers[layer as usize].groups.finished(group, place, finish));
         }
         row
     };
@@ -181,24 +240,22 @@ fn stats(reduction: &Reduction, shards: &mut [Groups], remarks: &mut Remarks) ->
 }
 
 /// `top` and `rare`: of most groups nothing but the count is ever looked at.
-fn top(reduction: &Reduction, shards: &[MutexGuard<'_, Groups>], wanted: usize, rare: bool) -> Rows {
+fn top(reduction: &Reduction, layers: &[Layer<'_>], arrived: u64, wanted: usize, rare: bool) -> Rows {
     // The higher, the more it is wanted.
     let worth = |events: u64| if rare { u64::MAX - events } else { events };
-    let all = || shards.iter().flat_map(|shard| shard.events().iter().map(|&events| worth(events)));
-    let least = least_of_highest(all(), wanted);
+    let all = layers.iter().flat_map(|layer| layer.events().map(|(_, events)| worth(events)));
+    let least = least_of_highest(all, wanted);
     let mut rows: Vec<(u64, Ordered)> = Vec::new();
-    for shard in shards {
-        for (group, &events) in shard.events().iter().enumerate() {
-            if worth(events) >= least {
-                rows.push((events, Ordered::new(shard.values_of(group as u32).1.remove(0))));
-            }
+    for layer in layers {
+        for (group, events) in layer.events().filter(|(_, events)| worth(*events) >= least) {
+            rows.push((events, Ordered::new(layer.groups.values_of(group).1.remove(0))));
         }
     }
     let order = |a: &(u64, Ordered), b: &(u64, Ordered)| worth(b.0).cmp(&worth(a.0)).then_with(|| a.1.cmp(&b.1));
     keep_first(&mut rows, wanted, order);
     rows.sort_unstable_by(order);
     rows.truncate(wanted);
-    let (hundred, total) = (Decimal::from(100u64), Decimal::from(shards[0].arrived()));
+    let (hundred, total) = (Decimal::from(100u64), Decimal::from(arrived));
     let rows = rows.into_iter().map(|(events, value)| {
         let events = Decimal::from(events);
         let percent = events.checked_mul(hundred).and_then(|scaled| scaled.checked_div(total));
@@ -343,4 +400,54 @@ fn warnings_of(remarks: Remarks) -> Vec<String> {
         warnings.push(format!("`values` and `list` show the first {ITEMS_MAX} items"));
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::aggregate::reduce::Measure;
+
+    fn reduction(kind: Kind, wanted: usize) -> Arc<Reduction> {
+        let count = Measure { function: Function::Count, field: None, condition: None, name: "count".into() };
+        Arc::new(Reduction {
+            kind,
+            aggregates: vec![count],
+            by: vec![FieldName::new("a")],
+            range: (None, None),
+            now: 0,
+            keep: false,
+            wanted,
+        })
+    }
+
+    /// Groups named by `names`, the n-th with n % 7 events.
+    fn merged(reduction: &Arc<Reduction>, names: std::ops::Range<u64>) -> Merged {
+        let budget = Budget::new(1 << 30);
+        let merged = Merged::new(reduction, &budget);
+        let mut part = Groups::new(Arc::clone(reduction), budget);
+        for name in names {
+            let group = part.group(0, &[Some(name.to_string().as_bytes())]).unwrap();
+            part.add_events(group, name % 7);
+            part.arrive(name % 7);
+        }
+        merged.merge(part).unwrap();
+        merged
+    }
+
+    #[test]
+    fn few_groups_over_many_make_the_table_that_all_together_make() {
+        let kinds =
+            [(Kind::Top { count: 20, rare: false }, usize::MAX), (Kind::Top { count: 3, rare: true }, usize::MAX)];
+        for (kind, wanted) in kinds.into_iter().chain([(Kind::Stats, usize::MAX), (Kind::Stats, 5)]) {
+            let (reduction, budget) = (reduction(kind, wanted), Budget::new(1 << 30));
+            for few in [0..0, 0..10, 995..1_010, 2_000..2_003, 0..3_000] {
+                let (below, all) = (merged(&reduction, 0..1_000), merged(&reduction, 0..1_000));
+                let over = merged(&reduction, few.clone()).finish_over(&below, &reduction);
+                all.absorb(&merged(&reduction, few.clone())).unwrap();
+                assert_eq!(over, Arc::new(all).finish(&reduction, &budget).unwrap(), "{few:?} {reduction:?}");
+                let before = Arc::new(merged(&reduction, 0..1_000)).finish(&reduction, &budget).unwrap();
+                assert_eq!(Arc::new(below).finish(&reduction, &budget).unwrap(), before, "it has changed");
+            }
+        }
+    }
 }

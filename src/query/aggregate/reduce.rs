@@ -385,6 +385,20 @@ impl Groups {
         Ok(copy)
     }
 
+    /// Adds to each of its groups the events that `other` has in the same group. Tells of each group of
+    /// `other` whether it was taken in. For groups that have nothing but their number of events.
+    pub(super) fn add_events_of(&mut self, other: &Self) -> Vec<bool> {
+        assert!(self.each == 0, "nothing but events");
+        let mut taken = vec![false; if self.events.is_empty() { 0 } else { other.len() }];
+        for number in 0..self.len() as u32 {
+            if let Some(same) = other.keys.find_hashed(self.keys.hash(number), self.keys.get(number)) {
+                self.events[number as usize] += other.events[same as usize];
+                taken[same as usize] = true;
+            }
+        }
+        taken
+    }
+
     /// Bytes that it holds, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.held_bytes

@@ -74,7 +74,8 @@ impl TextSet {
         number
     }
 
-    fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<u32> {
+    /// As [`TextSet::find`], where the hash is known.
+    pub(crate) fn find_hashed(&self, hash: u32, text: &[u8]) -> Option<u32> {
         // The table has compared a part of the hash: nearly always the text is the one, and another look at
         // the hashes would be one more miss of the processor's cache.
         let same = |&other: &u32| self.get(other) == text;

@@ -16,4 +16,8 @@ impl Net for NoNet {
     fn connect(&self, _addr: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
     }
+
+    fn resolve<'a>(&'a self, _name: &'a str, _port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async { Err(io::ErrorKind::NetworkUnreachable.into()) })
+    }
 }

@@ -1,17 +1,20 @@
-//! A store in a folder of the host's disk.
+//! A store in a folder of the host's disk: the data directory, or a folder that several nodes share.
 //!
 //! An object is written under a temporary name, synced, and then given its own name by a hard link:
 //! an exclusive create would show half a body to readers, and leave it for ever after a crash.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::{Create, Store, StoreError};
-use crate::host::{BoxFuture, Disk};
+use super::store::{OBJECT_BYTES_MAX, check_key, check_range, page_of};
+use super::{Create, Object, Page, Store, StoreError};
+use crate::host::{BoxFuture, Disk, DiskFile};
 
 /// Which syncs a store makes. Everything but [`Durability::FULL`] is a test's deliberate bug.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,15 +34,72 @@ impl Durability {
 pub struct DiskStore {
     disk: Arc<dyn Disk>,
     root: PathBuf,
-    /// Makes temporary names differ within this life; those of earlier lives went at start.
+    /// Makes temporary names differ within this life.
     temporaries: AtomicU64,
     durability: Durability,
+    /// Set in a folder that several processes share.
+    shared: Option<Shared>,
+    /// A folder could not be synced: from then on what reads back may be in memory only.
+    sync_failed: AtomicBool,
+}
+
+/// What a store keeps that does not have its folder to itself.
+struct Shared {
+    /// Tells this life's temporaries from those of others.
+    life: String,
+    /// Folders that exist durably, relative to the root.
+    made: Mutex<BTreeSet<String>>,
 }
 
 impl DiskStore {
-    /// A store below `root`. The folders of the keys must exist and be durable.
+    /// A store below `root` that one process has to itself. The folders of the keys must exist and be durable;
+    /// temporaries lie beside the objects and go at the next start.
     pub fn new(disk: Arc<dyn Disk>, root: PathBuf, durability: Durability) -> Self {
-        Self { disk, root, temporaries: AtomicU64::new(0), durability }
+        let (temporaries, sync_failed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { disk, root, temporaries, durability, shared: None, sync_failed }
+    }
+
+    /// A store below `root`, which exists and which several processes or machines use at the same time. Folders
+    /// are made as they are needed; temporaries lie in [`TEMPORARY_FOLDER`] under the name of `life`, which no
+    /// other process has.
+    pub fn shared(disk: Arc<dyn Disk>, root: PathBuf, life: String) -> Self {
+        let shared = Some(Shared { life, made: Mutex::default() });
+        Self { shared, ..Self::new(disk, root, Durability::FULL) }
+    }
+
+    fn temporary(&self, path: &Path) -> PathBuf {
+        let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
+        match &self.shared {
+            Some(shared) => self.root.join(TEMPORARY_FOLDER).join(format!("{}-{number}.tmp", shared.life)),
+            None => path.with_extension(format!("{number}.tmp")),
+        }
+    }
+
+    /// Gives `body` the name `key`, durably. `Exists` if it is taken.
+    async fn link_new(&self, key: &str, body: Bytes) -> Result<Create, StoreError> {
+        check_key(key)?;
+        self.still_trusted(key)?;
+        let path = self.root.join(key);
+        if self.shared.is_some() {
+            self.make_folder(TEMPORARY_FOLDER).await.map_err(|e| StoreError::definite(key, e))?;
+            self.make_folder(folder_of(key)).await.map_err(|e| StoreError::definite(key, e))?;
+        }
+        let temporary = self.temporary(&path);
+        if let Err(error) = self.write_temporary(&temporary, body).await {
+            // Best effort: what is left ends in .tmp and goes at the next start.
+            let _ = self.disk.remove_file(&temporary).await;
+            return Err(StoreError::definite(key, error));
+        }
+        let linked = self.disk.link(&temporary, &path).await;
+        let outcome = match linked {
+            Ok(()) if !self.durability.folder => Ok(Create::Created),
+            Ok(()) => self.sync_folder(key, folder_of(key)).await.map(|()| Create::Created),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Create::Exists),
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(StoreError::definite(key, error)),
+            Err(error) => Err(StoreError::unknown(key, error)),
+        };
+        let _ = self.disk.remove_file(&temporary).await;
+        outcome
     }
 
     async fn write_temporary(&self, path: &Path, body: Bytes) -> io::Result<()> {
@@ -50,70 +110,190 @@ impl DiskStore {
         }
         Ok(())
     }
+
+    /// Makes a folder and those above it, durably, once in this life.
+    async fn make_folder(&self, folder: &str) -> io::Result<()> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let made = || shared.made.lock().expect("nothing panics under the lock of the folders");
+        if made().contains(folder) {
+            return Ok(());
+        }
+        let mut path = self.root.clone();
+        for part in folder.split('/').filter(|part| !part.is_empty()) {
+            let parent = path.clone();
+            path.push(part);
+            self.disk.create_dir(&path).await?;
+            // DURABLE: another process may have made it and not synced it yet.
+            self.disk.sync_dir(&parent).await.inspect_err(|_| self.sync_failed.store(true, Ordering::Relaxed))?;
+        }
+        made().insert(folder.to_owned());
+        Ok(())
+    }
+
+    async fn sync_folder(&self, key: &str, folder: &str) -> Result<(), StoreError> {
+        let synced = self.disk.sync_dir(&self.root.join(folder)).await;
+        synced.map_err(|error| {
+            self.sync_failed.store(true, Ordering::Relaxed);
+            StoreError::unknown(key, error)
+        })
+    }
+
+    /// After a failed sync a later one may succeed although the name is not on the disk: nothing that this
+    /// process sees in its memory proves anything until it starts again.
+    fn still_trusted(&self, key: &str) -> Result<(), StoreError> {
+        if self.sync_failed.load(Ordering::Relaxed) {
+            return Err(StoreError::definite(key, "a folder could not be synced: restart once the disk is in order"));
+        }
+        Ok(())
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<(Arc<dyn DiskFile>, u64)>, StoreError> {
+        check_key(key)?;
+        let refused = |error: io::Error| StoreError::definite(key, error);
+        let file = match self.disk.open(&self.root.join(key)).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refused(error)),
+        };
+        let len = file.len().await.map_err(refused)?;
+        if len > OBJECT_BYTES_MAX {
+            return Err(StoreError::definite(key, format!("{len} bytes are more than an object may have")));
+        }
+        Ok(Some((file, len)))
+    }
+
+    /// Walks the folders below `folder` in the order of names and stops when a page is full.
+    async fn walk(&self, folder: &str, after: &str) -> io::Result<Vec<Object>> {
+        let mut found = Vec::new();
+        // What is still to be looked at, the next one last: names relative to `folder`, folders with a `/`.
+        let mut waiting = self.names(folder, "").await?;
+        while let Some((name, bytes)) = waiting.pop() {
+            match name.strip_suffix('/') {
+                Some(_) if all_before(&name, after) => {}
+                Some(below) => waiting.extend(self.names(folder, below).await?),
+                None if name.as_str() > after => found.push(Object { name, bytes }),
+                None => {}
+            }
+            if found.len() > PAGE_OBJECTS {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The names in one folder, descending, so that the first can be popped.
+    async fn names(&self, folder: &str, below: &str) -> io::Result<Vec<(String, u64)>> {
+        let path = [folder, below]
+            .iter()
+            .filter(|part| !part.is_empty())
+            .fold(self.root.clone(), |path, part| path.join(part));
+        let entries = match self.disk.list(&path).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
+        let ours = entries.into_iter().filter(|entry| !is_temporary(&entry.name));
+        let mut names: Vec<_> =
+            ours.map(|e| (format!("{prefix}{}{}", e.name, if e.is_dir { "/" } else { "" }), e.len)).collect();
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(names)
+    }
 }
 
 impl Store for DiskStore {
     fn create<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<Create, StoreError>> {
+        Box::pin(self.link_new(key, body))
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            let path = self.root.join(key);
-            let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
-            let temporary = path.with_extension(format!("{number}.tmp"));
-            if let Err(error) = self.write_temporary(&temporary, body).await {
-                // Best effort: what is left ends in .tmp and goes at the next start.
-                let _ = self.disk.remove_file(&temporary).await;
-                return Err(StoreError::definite(key, error));
+            match self.link_new(key, body).await? {
+                Create::Created => Ok(()),
+                // An earlier try made it, and may have ended before its name was durable.
+                Create::Exists => self.sync_folder(key, folder_of(key)).await,
             }
-            let linked = self.disk.link(&temporary, &path).await;
-            let outcome = match linked {
-                Ok(()) if !self.durability.folder => Ok(Create::Created),
-                Ok(()) => match path.parent().map(|folder| self.disk.sync_dir(folder)) {
-                    Some(sync) => sync.await.map(|()| Create::Created).map_err(|e| StoreError::unknown(key, e)),
-                    None => Ok(Create::Created),
-                },
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Create::Exists),
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(StoreError::definite(key, error)),
-                Err(error) => Err(StoreError::unknown(key, error)),
-            };
-            let _ = self.disk.remove_file(&temporary).await;
-            outcome
         })
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
         Box::pin(async move {
-            let file = match self.disk.open(&self.root.join(key)).await {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(StoreError::definite(key, error)),
-            };
-            let len = file.len().await.map_err(|e| StoreError::definite(key, e))?;
-            if len > OBJECT_BYTES_MAX {
-                return Err(StoreError::definite(key, format!("{len} bytes are more than an object may have")));
-            }
+            let Some((file, len)) = self.open(key).await? else { return Ok(None) };
             let len = usize::try_from(len).expect("bounded by OBJECT_BYTES_MAX");
             file.read_at(0, len).await.map(Some).map_err(|e| StoreError::definite(key, e))
         })
     }
 
-    fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
         Box::pin(async move {
-            match self.disk.list(&self.root.join(folder)).await {
-                Ok(entries) => Ok(entries.into_iter().filter(|entry| !entry.is_dir).map(|entry| entry.name).collect()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-                Err(error) => Err(StoreError::definite(folder, error)),
+            check_range(key, &range)?;
+            let Some((file, len)) = self.open(key).await? else { return Ok(None) };
+            if range.end > len {
+                return Err(StoreError::definite(key, format!("{range:?} is not within its {len} bytes")));
             }
+            let wanted = usize::try_from(range.end - range.start).expect("bounded by OBJECT_BYTES_MAX");
+            file.read_at(range.start, wanted).await.map(Some).map_err(|e| StoreError::definite(key, e))
+        })
+    }
+
+    fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        Box::pin(async move { Ok(self.open(key).await?.map(|(_, len)| len)) })
+    }
+
+    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let objects = self.walk(folder, after).await.map_err(|error| StoreError::definite(folder, error))?;
+            Ok(page_of(objects, PAGE_OBJECTS))
         })
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
+            check_key(key)?;
             match self.disk.remove_file(&self.root.join(key)).await {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::definite(key, error)),
                 _ => Ok(()),
             }
         })
     }
+
+    fn harden<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.still_trusted(folder)?;
+            if self.durability.folder { self.sync_folder(folder, folder).await } else { Ok(()) }
+        })
+    }
 }
 
-/// No object of a chain is larger than this. A manifest of 100,000 blocks is about 25 MB.
-const OBJECT_BYTES_MAX: u64 = 256 << 20;
+/// The folder that holds an object; empty for the root.
+fn folder_of(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Whether every name below this folder, which ends in `/`, comes before `after` or is `after`.
+fn all_before(folder: &str, after: &str) -> bool {
+    !after.starts_with(folder) && folder < after
+}
+
+fn is_temporary(name: &str) -> bool {
+    name.ends_with(".tmp") || name == TEMPORARY_FOLDER
+}
+
+/// Where the temporaries of a shared folder lie: in the same file system, and in no listing.
+pub const TEMPORARY_FOLDER: &str = "_tmp";
+
+/// Objects in one page of a listing.
+const PAGE_OBJECTS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_passed_over_only_if_nothing_in_it_can_come_after() {
+        assert!(all_before("a/", "b"));
+        assert!(all_before("a/", "a0"));
+        assert!(!all_before("a/", "a"), "a comes before a/x");
+        assert!(!all_before("a/", "a/x"));
+        assert!(!all_before("b/", "a"));
+    }
+}

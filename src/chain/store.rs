@@ -1,16 +1,103 @@
-//! What a chain needs of a store, and errors that answer "did it happen?".
+//! What chains and blocks need of a store, and errors that answer "did it happen?".
+
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 use bytes::Bytes;
 
 use crate::host::BoxFuture;
 
 /// Any error, boxed.
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A store of immutable objects. Keys are relative paths with `/` ([`check_key`]).
+///
+/// Every name is given once: `create` takes a name that others may want, `put` one that nobody else has.
+/// So an object that was read is never another one later, except after it was deleted.
+///
+/// No call is cancel-safe: after a drop it may still happen.
+pub trait Store: Send + Sync {
+    /// Creates `key` unless it exists. Readers see the whole body or nothing.
+    ///
+    /// Never sent twice by the store itself: what became of it is for the caller to settle by looking.
+    fn create<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<Create, StoreError>>;
+
+    /// Writes `key`, a name that nobody else uses: it is drawn at random, or the digest of `body`. The object
+    /// is whole and durable when this returns. May be called again with the same bytes.
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The object's body; `None` if there is none.
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
+
+    /// Exactly the bytes of `range`, which must not be empty; `None` if there is no such object. A range that
+    /// does not lie within the object is an error.
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
+
+    /// How many bytes the object has; `None` if there is none.
+    fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>, StoreError>>;
+
+    /// The first objects below `folder`, at any depth, whose names come after `after` in the order of bytes.
+    /// Shows every object whose creation was over before the call began; of those that come or go meanwhile
+    /// each as it happens. Costs one request.
+    fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> BoxFuture<'a, Result<Page, StoreError>>;
+
+    /// Deletes the object; fine if there is none.
+    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Makes names that were seen in `folder` durable, whoever created them. An object store's always are.
+    /// Whoever is about to destroy something because of an object that another process made calls this first.
+    fn harden<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+impl dyn Store + '_ {
+    /// All objects below `folder` whose names come after `after`. Costs a request per page.
+    ///
+    /// # Errors
+    /// If the store could not be asked.
+    pub async fn list_all(&self, folder: &str, after: &str) -> Result<Vec<Object>, StoreError> {
+        let mut page = self.list(folder, after).await?;
+        let mut objects = std::mem::take(&mut page.objects);
+        while page.more {
+            let Some(last) = objects.last().map(|object| object.name.clone()) else { break };
+            page = self.list(folder, &last).await?;
+            objects.append(&mut page.objects);
+        }
+        Ok(objects)
+    }
+}
+
+/// How a create ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Create {
+    /// The object is there, whole and durable.
+    Created,
+    /// An object has that name: another's, or one of an earlier try.
+    Exists,
+}
+
+/// A part of a listing, ascending by name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Page {
+    /// What it shows.
+    pub objects: Vec<Object>,
+    /// Whether there may be more, after the last name.
+    pub more: bool,
+}
+
+/// An object as a listing names it.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Object {
+    /// The rest of the key after `<folder>/`.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+}
 
 /// Why a store call gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store refused. Nothing was written; the same bytes may be sent again.
+    /// The store refused, or could not be asked. Nothing was written; the same call may be made again.
     #[error("the store refused `{key}`: {source}")]
     Definite {
         /// Which object.
@@ -18,7 +105,7 @@ pub enum StoreError {
         /// What it said.
         source: BoxError,
     },
-    /// No answer. The object may exist, and may not last: read back before anything else.
+    /// No answer. It may have happened, may not last, and may even happen later: look before anything else.
     #[error("what became of `{key}` is unknown: {source}")]
     Unknown {
         /// Which object.
@@ -38,27 +125,58 @@ impl StoreError {
     }
 }
 
-/// How a create ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[must_use]
-pub enum Create {
-    /// The object is there, whole and durable.
-    Created,
-    /// Another object has that name.
-    Exists,
+/// Whether a key is one that every store takes as it is: parts of letters, digits and `._-=`, none of them
+/// empty, `.` or `..`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-=".contains(&byte);
+    let part_is_good = |part: &str| !part.is_empty() && part != "." && part != ".." && part.bytes().all(plain);
+    if key.len() <= KEY_BYTES_MAX && key.split('/').all(part_is_good) {
+        return Ok(());
+    }
+    Err(StoreError::definite(key, "this is no name for an object: letters, digits and ._-= in parts between /"))
 }
 
-/// A store of small immutable objects. Keys are paths with `/`.
-pub trait Store: Send + Sync {
-    /// Creates `key` unless it exists. Readers see the whole body or nothing.
-    fn create<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<Create, StoreError>>;
+/// Whether the range can be asked for.
+///
+/// # Errors
+/// If it is empty, or longer than any object.
+pub(crate) fn check_range(key: &str, range: &Range<u64>) -> Result<(), StoreError> {
+    if range.start < range.end && range.end - range.start <= OBJECT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StoreError::definite(key, format!("{}..{} is no range of an object's bytes", range.start, range.end)))
+}
 
-    /// The object's body; `None` if there is none.
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
+/// The page that a sorted set of names gives.
+pub(crate) fn page_of(mut objects: Vec<Object>, objects_max: usize) -> Page {
+    debug_assert!(
+        objects.is_sorted() && objects.iter().map(|o| &o.name).collect::<BTreeSet<_>>().len() == objects.len()
+    );
+    let more = objects.len() > objects_max;
+    objects.truncate(objects_max);
+    Page { objects, more }
+}
 
-    /// The names of the objects in a folder, sorted: all that were created before the call began.
-    fn list<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+/// No object is larger than this. A manifest of 100,000 blocks is about 25 MB, a block about 64 MB.
+pub const OBJECT_BYTES_MAX: u64 = 1 << 30;
 
-    /// Deletes the object; fine if there is none.
-    fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+/// What S3 allows, less room for a prefix.
+const KEY_BYTES_MAX: usize = 800;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_leads_nowhere_else() {
+        for good in ["a", "default/web/2026-01-31/manifest/00000000000000000001.json", "_control/x-y_z.json"] {
+            assert!(check_key(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a b", "a\\b", "ä", "a\0", &"a".repeat(801)] {
+            assert!(check_key(bad).is_err(), "{bad}");
+        }
+    }
 }

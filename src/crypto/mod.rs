@@ -1,14 +1,23 @@
-//! The one door to aws-lc-rs: random bytes and digests.
+//! The one door to aws-lc-rs: random bytes, digests, seals and TLS.
 //!
-//! **Promise.** Every random byte and every digest of a production server comes from here.
+//! **Promise.** Every random byte, digest and seal of a production server comes from here. What stands behind
+//! it is folded from every part ([`Parts::standing`]).
 //!
 //! **Boundary.** The only room that names a crate of cryptography. It implements
 //! [`crate::host::Entropy`]; `main` puts it into the host.
+
+pub mod key_file;
+mod seal;
+mod status;
+pub mod tls;
 
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+
+pub use seal::{KEY_BYTES, NONCE_BYTES, SealError, Sealed, SealingKey};
+pub use status::{Parts, StandInError, Standing};
 
 use crate::host::Entropy;
 
@@ -17,12 +26,18 @@ pub const SHA256_BYTES: usize = 32;
 
 /// The production source of random bytes. Its forks are the same source: nothing can be told from
 /// what others drew.
+#[derive(Debug)]
 pub struct Random(SystemRandom);
 
 impl Random {
     /// A handle to the module's generator. Costs nothing.
     pub fn new() -> Self {
         Self(SystemRandom::new())
+    }
+
+    /// What stands behind it.
+    pub fn standing(&self) -> Standing {
+        Standing::of_module()
     }
 }
 

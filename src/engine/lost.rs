@@ -59,7 +59,9 @@ pub(crate) async fn add(core: &Core, entry: Lost, mode: Mode) -> Result<(), Open
         let body = serde_json::to_vec(&list).expect("a list of lost events is plain data");
         match chain.commit(generation, Bytes::from(body)).await {
             Ok(Commit::Done(_)) => {}
-            Ok(Commit::Lost(_)) => return Err(refused("another process writes to this data directory".into())),
+            Ok(Commit::Lost(_) | Commit::Untold(_)) => {
+                return Err(refused("another process writes to this data directory".into()));
+            }
             Err(error) => return Err(refused(error.to_string())),
         }
     }

@@ -61,7 +61,7 @@ pub(crate) async fn publish(
             pages::remove_unnamed(core, partition, &before, &committed.manifest).await;
             Ok(Some(()))
         }
-        Ok(Commit::Lost(head)) => {
+        Ok(Commit::Lost(head) | Commit::Untold(head)) => {
             let why = format!(
                 "generation {} of {} is not ours: is another process at work?",
                 head.generation, partition.folder

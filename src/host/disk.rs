@@ -32,6 +32,16 @@ pub trait Disk: Send + Sync {
     /// Creates an empty file for appending; [`io::ErrorKind::AlreadyExists`] if the name is taken.
     fn create_new<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>>;
 
+    /// As [`Disk::create_new`], for a file that only its owner may read and write.
+    fn create_private<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
+        self.create_new(path)
+    }
+
+    /// The permission bits of a file; `None` where there are none.
+    fn mode<'a>(&'a self, _path: &'a Path) -> BoxFuture<'a, io::Result<Option<u32>>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Opens an existing file for reading.
     fn open<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>>;
 

@@ -28,4 +28,7 @@ pub trait Net: Send + Sync {
 
     /// Connects. Without a time limit of its own: race it against [`super::Clock::sleep`].
     fn connect(&self, addr: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
+
+    /// The addresses of a machine, by its name. Without a time limit of its own.
+    fn resolve<'a>(&'a self, name: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }

@@ -16,6 +16,7 @@ mod http_ingest;
 mod http_openapi;
 mod http_reads;
 mod http_server;
+mod object_store;
 mod oracle;
 mod query_oracle;
 mod query_reads;

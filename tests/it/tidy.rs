@@ -74,13 +74,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("crypto", &["host"]),
     ("chain", &["host", "crypto", "event"]),
+    ("control", &["host", "crypto", "event", "chain"]),
     ("block", &["event"]),
     ("engine", &["host", "crypto", "event", "chain", "block"]),
     ("query", &["host", "crypto", "event", "block", "engine"]),
     // Ingest hands the engine rows that are columns already: they are built where they were parsed.
     ("ingest", &["host", "crypto", "event", "block", "engine"]),
-    ("api", &["host", "crypto", "event", "chain", "block", "engine", "query", "ingest"]),
-    ("cli", &["host", "crypto", "event", "chain", "block", "engine", "query", "ingest", "api"]),
+    ("api", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest"]),
+    ("cli", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest", "api"]),
 ];
 
 const LIMITS: Limits = Limits {

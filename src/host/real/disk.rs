@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -67,6 +67,19 @@ impl Disk for RealDisk {
             let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
             Ok(RealFile::shared(file, threads))
         })
+    }
+
+    fn create_private<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
+        let (path, threads) = (path.to_owned(), self.threads.clone());
+        self.write(move || {
+            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+            Ok(RealFile::shared(file, threads))
+        })
+    }
+
+    fn mode<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Option<u32>>> {
+        let path = path.to_owned();
+        self.read(move || Ok(Some(fs::metadata(path)?.permissions().mode() & 0o777)))
     }
 
     fn open<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {

@@ -19,6 +19,10 @@ impl Net for RealNet {
     fn connect(&self, addr: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move { Ok(prompt(TcpStream::connect(addr).await?)) })
     }
+
+    fn resolve<'a>(&'a self, name: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, port)).await?.collect()) })
+    }
 }
 
 struct RealListener(TcpListener);

@@ -1,0 +1,170 @@
+//! Settling, by scripted faults; the conformance of the stores at hand.
+
+use super::memory::{Faults, MemoryStore};
+use super::*;
+use crate::crypto::Random;
+
+fn memory() -> MemoryStore {
+    MemoryStore::new(Arc::new(Random::new()), None)
+}
+
+fn chain_of(store: &MemoryStore) -> Chain {
+    Chain::new(Arc::new(store.clone()), "chain".into())
+}
+
+fn body(commit: &str, floor: u64) -> Bytes {
+    format!(r#"{{"commit":"{commit}","floor":{floor}}}"#).into()
+}
+
+async fn grow(chain: &Chain, to: u64, floor: u64) {
+    for generation in chain.head().await.unwrap().map_or(1, |head| head.generation + 1)..=to {
+        let commit = chain.commit(generation, body(&format!("other-{generation}"), floor)).await.unwrap();
+        assert!(matches!(commit, Commit::Done(_)));
+    }
+}
+
+#[test]
+fn only_twenty_digits_and_json_name_a_generation() {
+    assert_eq!(parse_name("00000000000000000017.json"), Some(17));
+    for wrong in ["17.json", "00000000000000000017.json.tmp", "0000000000000000001x.json", "99999999999999999999.json"]
+    {
+        assert_eq!(parse_name(wrong), None, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_looking() {
+    let store = memory();
+    let chain = chain_of(&store);
+    store.set_faults(Faults { lose_answer: 1_000, ..Faults::default() });
+    let Commit::Done(head) = chain.commit(1, body("a", 1)).await.unwrap() else { panic!("it was made") };
+    assert_eq!((head.generation, head.body), (1, body("a", 1)));
+    store.set_faults(Faults { answer_twice: 1_000, ..Faults::default() });
+    assert!(
+        matches!(chain.commit(2, body("b", 1)).await.unwrap(), Commit::Done(_)),
+        "its own name was taken by itself"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_request_stays_unknown() {
+    let store = memory();
+    let chain = chain_of(&store);
+    store.set_faults(Faults { lose_request: 1_000, ..Faults::default() });
+    assert!(matches!(chain.commit(1, body("a", 1)).await, Err(StoreError::Unknown { .. })));
+}
+
+#[tokio::test]
+async fn a_refused_create_is_definite_and_leaves_nothing() {
+    let store = memory();
+    store.set_faults(Faults { refuse: 1_000, ..Faults::default() });
+    assert!(matches!(chain_of(&store).commit(1, body("a", 1)).await, Err(StoreError::Definite { .. })));
+    assert!(store.keys().is_empty());
+}
+
+#[tokio::test]
+async fn who_comes_second_has_lost_and_sees_the_head() {
+    let store = memory();
+    let chain = chain_of(&store);
+    grow(&chain, 3, 1).await;
+    let Commit::Lost(head) = chain.commit(2, body("late", 1)).await.unwrap() else { panic!("2 is another's") };
+    assert_eq!(head.generation, 3);
+}
+
+#[tokio::test]
+async fn an_ancestor_above_the_floor_is_done() {
+    let store = memory();
+    let chain = chain_of(&store);
+    store.set_faults(Faults { deliver_late: 1_000, ..Faults::default() });
+    let error = chain.commit(1, body("mine", 1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unknown { .. }));
+    store.set_faults(Faults::default());
+    assert!(store.keys().is_empty() && store.deliver_one(), "made after its writer gave up waiting");
+    grow(&chain, 5, 1).await;
+    let commit = chain.commit(1, body("mine", 1)).await.unwrap();
+    assert!(matches!(commit, Commit::Done(head) if head.generation == 5));
+}
+
+#[tokio::test]
+async fn a_ghost_is_not_taken_for_done() {
+    let store = memory();
+    let chain = chain_of(&store);
+    grow(&chain, 9, 1).await;
+    grow(&chain, 10, 8).await;
+    assert_eq!(chain.collect(8).await.unwrap(), 7);
+    // A writer that read generation 4 stalled, and creates 5 only now: it succeeds, and says nothing.
+    let commit = chain.commit(5, body("ghost", 1)).await.unwrap();
+    assert!(matches!(commit, Commit::Untold(head) if head.generation == 10));
+    assert_eq!(store.counts().ghosts, 1);
+    assert!(matches!(chain.commit(5, body("second ghost", 1)).await.unwrap(), Commit::Untold(_)), "nor is it lost");
+}
+
+#[tokio::test]
+async fn a_gap_in_the_chain_is_no_outcome() {
+    let store = memory();
+    let chain = chain_of(&store);
+    grow(&chain, 3, 1).await;
+    store.delete(&chain.key(2)).await.unwrap();
+    store.set_faults(Faults { lose_request: 1_000, ..Faults::default() });
+    assert!(matches!(chain.commit(2, body("a", 1)).await, Err(StoreError::Unknown { .. })));
+}
+
+#[tokio::test]
+async fn a_head_is_found_from_any_generation_and_in_small_pages() {
+    let store = memory();
+    let chain = chain_of(&store);
+    store.set_faults(Faults { page_objects: 2, ..Faults::default() });
+    grow(&chain, 7, 1).await;
+    for from in 0..=7 {
+        assert_eq!(chain.head_from(from).await.unwrap().unwrap().generation, 7);
+    }
+    assert_eq!(chain.head_from(8).await.unwrap(), None);
+    assert_eq!(chain.generations().await.unwrap(), (1..=7).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_head_is_never_collected() {
+    let store = memory();
+    let chain = chain_of(&store);
+    grow(&chain, 2, 1).await;
+    grow(&chain, 3, 3).await;
+    assert_eq!(chain.collect(3).await.unwrap(), 2);
+    assert_eq!(chain.generations().await.unwrap(), [3]);
+}
+
+#[tokio::test]
+async fn a_store_in_memory_conforms() {
+    for page_objects in [0, 1, 3] {
+        let store = memory();
+        store.set_faults(Faults { page_objects, ..Faults::default() });
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        conformance::run(&shared, "test").await.unwrap();
+        probe::probe(&shared, "test", &Random::new()).await.unwrap();
+        assert!(store.keys().is_empty(), "both clean up");
+    }
+}
+
+#[tokio::test]
+async fn stores_that_break_the_rules_are_found() {
+    let breaks = |faults: Faults| async move {
+        let store = memory();
+        store.set_faults(faults);
+        let shared: Arc<dyn Store> = Arc::new(store);
+        let refused = matches!(probe::probe(&shared, "t", &Random::new()).await, Err(probe::ProbeError::Unsafe(_)));
+        (refused, conformance::run(&shared, "u").await.is_err())
+    };
+    assert_eq!(breaks(Faults { two_winners: 500, ..Faults::default() }).await, (true, true));
+    assert_eq!(breaks(Faults { stale_list: 500, ..Faults::default() }).await, (true, true));
+    assert_eq!(breaks(Faults { answer_twice: 500, ..Faults::default() }).await, (false, true), "safe, but not right");
+}
+
+#[tokio::test]
+async fn a_folder_conforms_alone_and_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
+    let root = folder.path().to_path_buf();
+    let store: Arc<dyn Store> = Arc::new(DiskStore::shared(disk, root, "life".into()));
+    conformance::run(&store, "some/place").await.unwrap();
+    probe::probe(&store, "probe", &Random::new()).await.unwrap();
+    assert_eq!(store.list_all("", "").await.unwrap(), Vec::new());
+}

@@ -1,0 +1,126 @@
+//! The store for buckets against a real S3 server over TCP. Where there is none, it is said and passed over.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use helios::chain::s3::{S3Settings, S3Store};
+use helios::chain::{Store, conformance, probe};
+use helios::control::{Control, Sealing, Swap};
+use helios::crypto::{Random, SealingKey, tls};
+use helios::host::{Host, real};
+
+/// A server that ends with the test.
+struct S3Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl S3Server {
+    /// Starts the server of the shared folder, with a bucket `bucket`. `None` if there is no such folder.
+    fn start(arguments: &[&str]) -> Option<Self> {
+        let Ok(shared) = std::env::var("HELIOS_SHARED") else {
+            println!("skipped: HELIOS_SHARED names no folder with an S3 server");
+            return None;
+        };
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut process = Command::new("python3")
+            .arg(format!("{shared}/tools/s3_server.py"))
+            .arg(address.port().to_string())
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("Running on") {
+            line.clear();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "the S3 server ended");
+        }
+        // It says each request: what nobody reads would block it.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let server = Self { process, address };
+        server.make_bucket();
+        Some(server)
+    }
+
+    fn make_bucket(&self) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let head =
+            format!("PUT /bucket HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    fn store(&self, host: &Host, prefix: &str) -> Arc<dyn Store> {
+        let endpoint = format!("http://{}", self.address);
+        let variables = [
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "us-east-1"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let settings = S3Settings::new(&format!("s3://bucket/{prefix}"), &variables).unwrap();
+        Arc::new(S3Store::open(host, &settings, tls::Client::refusing()).unwrap())
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn host() -> Host {
+    real::host(Arc::new(Random::new()), 1).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_conforms() {
+    let Some(server) = S3Server::start(&[]) else { return };
+    let host = host();
+    let store = server.store(&host, "some/prefix");
+    for check in conformance::run(&store, "conformance").await.unwrap() {
+        println!("met: {check}");
+    }
+    probe::probe(&store, "probe", host.entropy.as_ref()).await.unwrap();
+    assert_eq!(store.list_all("", "").await.unwrap(), Vec::new(), "both clean up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_count_in_one_document_of_a_bucket_lose_no_count() {
+    let Some(server) = S3Server::start(&[]) else { return };
+    let mut nodes = Vec::new();
+    for life in ["a", "b", "c"] {
+        let host = host();
+        let store = server.store(&host, "x");
+        let sealing = Sealing::On(SealingKey::new("k".into(), &[7; 32]));
+        nodes.push(tokio::spawn(async move {
+            let control = Control::new(store, "_control", &host, life, sealing, Duration::from_secs(10));
+            for _ in 0..10 {
+                let add = |content: &mut serde_json::Map<String, serde_json::Value>| {
+                    let number = content.get("number").and_then(serde_json::Value::as_u64).unwrap_or(0);
+                    content.insert("number".into(), (number + 1).into());
+                    true
+                };
+                assert!(matches!(control.update("count", add).await.unwrap(), Some(Swap::Done(_))));
+            }
+            control
+        }));
+    }
+    for node in nodes {
+        let control = node.await.unwrap();
+        let count = control.read_now("count").await.unwrap().unwrap();
+        println!("generation {} says {:?}", count.generation, count.content);
+    }
+    let last = server.store(&host(), "x").list_all("_control/count", "").await.unwrap();
+    assert_eq!(last.last().unwrap().name, format!("{:020}.json", 30));
+}

@@ -19,6 +19,8 @@ pub(super) struct Chosen<'g> {
     pub(super) given: Option<Given>,
     /// The columns that reading it needs.
     pub(super) refers: Vec<PathId>,
+    /// Whether it tells other columns' codes by its own.
+    pub(super) tells: bool,
 }
 
 /// The forms of all columns.
@@ -38,7 +40,7 @@ fn typed(path: PathId, column: &Column) -> Chosen<'_> {
         Some(stored) => Cow::Owned(Column { rows: column.rows.clone(), codes: stored.codes, values: stored.values }),
         None => Cow::Borrowed(column),
     };
-    Chosen { path, column, references: References::new(), given: None, refers: Vec::new() }
+    Chosen { path, column, references: References::new(), given: None, refers: Vec::new(), tells: false }
 }
 
 /// Takes texts apart into templates. Their variables may repeat what columns say that are not texts of
@@ -91,6 +93,7 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
             chosen[target].given = Some(given);
             chosen[target].refers.push(teller_path);
             tells[teller] = true;
+            chosen[teller].tells = true;
         }
     }
 }

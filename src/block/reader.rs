@@ -10,7 +10,7 @@ use super::encoding::{ChunkIn, ints, texts};
 use super::error::{damaged, is_sum};
 use super::filter::FilterReader;
 use super::footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, GroupInfo, POOL_BYTES_MAX, VALUES_MAX};
-use super::{BlockError, Column, RowGroup, Texts, Values};
+use super::{BlockError, Column, RowGroup, Texts, Values, plain};
 use crate::event::{Origin, PathId};
 
 /// Origin and sequence of each row of a group.
@@ -270,6 +270,9 @@ fn decode_values(
     context: Context<'_>,
 ) -> Result<Column, BlockError> {
     let shapes = shapes.filter(|_| info.needs_shapes);
+    if info.plain {
+        return plain::get(chunk, group.rows, info, shapes);
+    }
     let rows = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
     let count = rows.as_ref().map_or(group.rows as usize, Vec::len);
     let value_rows = ValueRows {

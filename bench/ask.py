@@ -9,14 +9,15 @@ Ends with status 1 if an answer is not exact.
 import argparse
 import http.client
 import json
-import os
 import queue
 import statistics
 import sys
 import threading
 import time
 import urllib.parse
-from datetime import datetime, timezone
+
+from measure import bytes_below, cpu_seconds, peak_mib
+from servers import rfc3339, to_ms
 
 
 class Server:
@@ -88,33 +89,6 @@ def load(url, path, connections, size):
     if failures:
         raise SystemExit(f"error: {failures[0]}")
     return sum(acknowledged)
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
-
-
-def bytes_below(folder):
-    """Bytes that the files take on the disk."""
-    return sum(os.lstat(os.path.join(root, name)).st_blocks * 512 for root, _, names in os.walk(folder) for name in names)
-
-
-def rfc3339(ms):
-    return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def to_ms(text):
-    """Milliseconds of a time in UTC with any number of digits after the second."""
-    seconds, _, fraction = text.rstrip("Z").partition(".")
-    whole = datetime.fromisoformat(seconds + "+00:00").timestamp()
-    return int(whole) * 1000 + int((fraction + "000")[:3])
 
 
 class Questions:

@@ -2,6 +2,7 @@
 //! exact text back.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::gather::{number, with_numbers};
 use super::{Templated, TimePattern, time_form};
@@ -18,7 +19,7 @@ use super::{Templated, TimePattern, time_form};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// The row of each value, ascending. `None`: value `i` belongs to row `i`.
-    pub rows: Option<Vec<u32>>,
+    pub rows: Option<Arc<[u32]>>,
     /// The entry in `values` that each value says. `None`: value `i` says entry `i`.
     pub codes: Option<Vec<u32>>,
     /// The texts.
@@ -74,6 +75,13 @@ impl Column {
     /// The text of value `i`; `scratch` is overwritten if the text must be made.
     pub fn text<'a>(&'a self, i: usize, scratch: &'a mut Vec<u8>) -> &'a str {
         self.values.text(self.entry_of(i), scratch)
+    }
+
+    /// How many bytes it takes in memory, about. Rows may be shared with other columns.
+    pub fn memory_bytes(&self) -> usize {
+        let rows = self.rows.as_ref().map_or(0, |rows| rows.len());
+        let codes = self.codes.as_ref().map_or(0, Vec::len);
+        4 * (rows + codes) + self.values.memory_bytes()
     }
 
     /// Asserts C1 to C3, and that the rows are below `rows`. C4 is asserted in tests only: it costs a

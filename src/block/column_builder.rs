@@ -74,12 +74,11 @@ impl ColumnBuilder {
             self.spell_rows_out();
         }
         // The head keeps it for a while: the room that was left for growth goes back.
-        self.rows.shrink_to_fit();
         self.codes.shrink_to_fit();
         self.texts.bytes.shrink_to_fit();
         self.texts.ends.shrink_to_fit();
         Some(Column {
-            rows: (!every_row).then_some(self.rows),
+            rows: (!every_row).then(|| self.rows.into()),
             codes: (!self.plain).then_some(self.codes),
             values: Values::Texts(self.texts),
         })

@@ -3,7 +3,8 @@
 //! Two kinds, and a column may have both. The *trigrams* are the set of all three characters side by
 //! side, in an alphabet of 64 classes, so that the set is a bitmap of 32 KiB that compresses well and
 //! errs only where two characters share a class. The *values* are a binary fuse filter with four bits
-//! for each whole value: one answer in 16 is a false "maybe". Both cover, folded, each value's text and,
+//! for each whole value, so that one answer in 16 is a false "maybe", or eight for ids, one in 256: an id
+//! is asked of every group of a long time, and occurs in one. Both cover, folded, each value's text and,
 //! where JSON escapes make it differ, the bytes it has in `raw`.
 
 mod build;
@@ -60,7 +61,7 @@ impl FilterReader {
     /// Reads a filter from its chunk, whose checksum has been looked at.
     pub(super) fn read(mut chunk: ChunkIn<'_>) -> Result<Self, BlockError> {
         let flags = chunk.head.byte()?;
-        if flags & !(HAS_TRIGRAMS | HAS_VALUES | WITHOUT_HEX) != 0 {
+        if flags & !(HAS_TRIGRAMS | HAS_VALUES | WITHOUT_HEX | WIDE_VALUES) != 0 {
             return damaged("a filter is of an unknown kind");
         }
         let trigrams = match flags & HAS_TRIGRAMS != 0 {
@@ -70,7 +71,8 @@ impl FilterReader {
         if trigrams.as_ref().is_some_and(|trigrams| trigrams.bits.len() != TRIGRAMS_BYTES) {
             return damaged("a filter's trigrams have a wrong length");
         }
-        let values = if flags & HAS_VALUES != 0 { Some(ValueSet::read(&mut chunk)?) } else { None };
+        let values =
+            if flags & HAS_VALUES != 0 { Some(ValueSet::read(&mut chunk, flags & WIDE_VALUES != 0)?) } else { None };
         chunk.end()?;
         Ok(Self { trigrams, values, without_hex: flags & WITHOUT_HEX != 0 })
     }
@@ -106,12 +108,13 @@ struct ValueSet {
     seed: u64,
     segment_len: u32,
     segments_len: u32,
-    /// Two in a byte, the first low.
+    /// Two in a byte, the first low, or one.
     fingerprints: Vec<u8>,
+    is_wide: bool,
 }
 
 impl ValueSet {
-    fn read(chunk: &mut ChunkIn<'_>) -> Result<Self, BlockError> {
+    fn read(chunk: &mut ChunkIn<'_>, is_wide: bool) -> Result<Self, BlockError> {
         let len = chunk.head.at_most(VALUE_BYTES_MAX)? as usize;
         let seed = chunk.head.u64()?;
         let segment_len = chunk.head.at_most(1 << 18)? as u32;
@@ -121,11 +124,11 @@ impl ValueSet {
         let fits = segment_len.is_power_of_two()
             && segments_len > 0
             && segments_len.is_multiple_of(segment_len)
-            && fingerprints.len() as u64 == places.div_ceil(2);
+            && fingerprints.len() as u64 == if is_wide { places } else { places.div_ceil(2) };
         if !fits {
             return damaged("a filter has a wrong length");
         }
-        Ok(Self { len, seed, segment_len, segments_len, fingerprints })
+        Ok(Self { len, seed, segment_len, segments_len, fingerprints, is_wide })
     }
 
     /// Whether some value may have this part.
@@ -143,8 +146,12 @@ impl ValueSet {
         let mask = self.segment_len - 1;
         let second = (first + self.segment_len) ^ ((hash >> 18) as u32 & mask);
         let third = (first + 2 * self.segment_len) ^ (hash as u32 & mask);
-        let at = |place: u32| self.fingerprints[place as usize / 2] >> (4 * (place % 2));
-        ((hash ^ hash >> 32) as u8 ^ at(first) ^ at(second) ^ at(third)) & 15 == 0
+        let at = |place: u32| match self.is_wide {
+            true => self.fingerprints[place as usize],
+            false => self.fingerprints[place as usize / 2] >> (4 * (place % 2)),
+        };
+        let difference = (hash ^ hash >> 32) as u8 ^ at(first) ^ at(second) ^ at(third);
+        difference & if self.is_wide { 255 } else { 15 } == 0
     }
 }
 
@@ -197,3 +204,4 @@ const VALUE_BYTES_MAX: u64 = 1 << 17;
 const HAS_TRIGRAMS: u8 = 1;
 const HAS_VALUES: u8 = 2;
 const WITHOUT_HEX: u8 = 4;
+const WIDE_VALUES: u8 = 8;

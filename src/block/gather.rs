@@ -279,7 +279,7 @@ fn gather_plain(sources: &[(u32, &Column)], places: &[Place], rows: u32) -> Colu
 }
 
 /// The rows of a column's values; `None` where each row of the group has one.
-fn rows_of(places: &[Place], rows: u32) -> Option<Vec<u32>> {
+fn rows_of(places: &[Place], rows: u32) -> Option<Arc<[u32]>> {
     let every_row = places.len() == rows as usize && places.iter().zip(0..).all(|(place, row)| place.row == row);
     (!every_row).then(|| places.iter().map(|place| place.row).collect())
 }

@@ -101,7 +101,7 @@ impl RowGroup {
 
     /// Bytes taken in memory, about.
     pub fn memory_bytes(&self) -> usize {
-        let columns: usize = self.columns.iter().flatten().map(|column| column_bytes(column)).sum();
+        let columns: usize = self.columns.iter().flatten().map(|column| column.memory_bytes()).sum();
         let rows = self.rows as usize * (8 + 8 + 4) + self.origin_codes.as_ref().map_or(0, |codes| 4 * codes.len());
         columns + rows + self.verbatim.bytes.len() + 4 * self.verbatim.len() + self.shapes.memory_bytes()
     }
@@ -155,11 +155,6 @@ impl RowGroup {
         }
         true
     }
-}
-
-fn column_bytes(column: &Column) -> usize {
-    let maps = [&column.rows, &column.codes].into_iter().flatten().map(|map| 4 * map.len()).sum::<usize>();
-    maps + column.values.memory_bytes()
 }
 
 /// Shows what a failing test needs; the columns would fill the screen.

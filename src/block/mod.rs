@@ -41,6 +41,7 @@ pub mod writer;
 
 pub use builder::{GroupBuilder, RowMeta};
 pub use column::{Column, Texts, Values};
+pub use encoding::presence::RowsByShape;
 pub use error::BlockError;
 pub use filter::FilterReader;
 pub use footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, Form, GroupInfo};

@@ -3,12 +3,14 @@
 //! Where a group has many fields of few values, forms, codes and checksums of their own cost more than
 //! they save, and what one column has in common with the next is lost.
 
+use std::sync::Arc;
+
 use super::column_builder::ColumnBuilder;
 use super::encoding::ChunkIn;
 use super::encoding::presence::{self, RowsByShape};
 use super::error::damaged;
 use super::footer::ColumnInfo;
-use super::{BlockError, Column};
+use super::{BlockError, Column, Texts, Values};
 
 /// The column's texts, each with its end; `None` if they are longer than `bytes_max`.
 pub(super) fn texts(column: &Column, bytes_max: usize) -> Option<Vec<u8>> {
@@ -23,12 +25,14 @@ pub(super) fn texts(column: &Column, bytes_max: usize) -> Option<Vec<u8>> {
     Some(texts)
 }
 
-/// Reads the column back. Costs no more than its bytes and the group's rows.
+/// Reads the column back, of all rows or of those that are wanted. Costs no more than its bytes and the
+/// group's rows.
 pub(super) fn get(
     mut chunk: ChunkIn<'_>,
     rows: u32,
     info: &ColumnInfo,
     shapes: Option<&RowsByShape<'_>>,
+    wanted: Option<&[u32]>,
 ) -> Result<Column, BlockError> {
     if info.needs_shapes && shapes.is_none() {
         return damaged("a column needs shapes that were not read");
@@ -36,21 +40,30 @@ pub(super) fn get(
     let bytes = chunk.head.bytes(chunk.head.0.len())?;
     chunk.end()?;
     let row_of = presence::known(rows, info.path, shapes, bytes.len() as u64)?;
+    if row_of.is_empty() || row_of.len() != info.values as usize {
+        return damaged("a column has a wrong number of values");
+    }
+    let is_wanted = |row: u32| wanted.is_none_or(|wanted| wanted.binary_search(&row).is_ok());
     let mut builder = ColumnBuilder::default();
     let mut rest = bytes;
-    for &row in &row_of {
+    for &row in &*row_of {
         let Some(len) = memchr::memchr(END, rest) else { return damaged("texts are missing or left over") };
         let (text, after) = rest.split_at(len);
-        if std::str::from_utf8(text).is_err() {
-            return damaged("a text is not UTF-8");
+        if is_wanted(row) {
+            if std::str::from_utf8(text).is_err() {
+                return damaged("a text is not UTF-8");
+            }
+            builder.push(row, text);
         }
-        builder.push(row, text);
         rest = &after[1..];
     }
-    match builder.finish(rows) {
-        Some(column) if rest.is_empty() && row_of.len() == info.values as usize => Ok(column),
-        _ => damaged("texts are missing or left over"),
+    if !rest.is_empty() {
+        return damaged("texts are missing or left over");
     }
+    // Of some rows the rows are always spelled out.
+    let column = builder.finish(if wanted.is_some() { u32::MAX } else { rows });
+    let none = || Column { rows: Some(Arc::default()), codes: None, values: Values::Texts(Texts::default()) };
+    Ok(column.unwrap_or_else(none))
 }
 
 /// Ends each text: no UTF-8 has this byte.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::encoding::presence::{self, RowsByShape};
 use super::encoding::values::{self, Got, Stored, ValueRows};
-use super::encoding::{ChunkIn, ints, texts};
+use super::encoding::{ChunkIn, Wanted, ints, texts};
 use super::error::{damaged, is_sum};
 use super::filter::FilterReader;
 use super::footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, GroupInfo, POOL_BYTES_MAX, VALUES_MAX};
@@ -30,9 +30,12 @@ pub struct Context<'a> {
     /// The time of each row, from [`Footer::decode_times`].
     pub times: Option<&'a [i64]>,
     /// The shape of each row, from [`Footer::decode_shapes`].
-    pub shapes: Option<&'a [u32]>,
+    pub shapes: Option<&'a RowsByShape<'a>>,
     /// The columns in [`ColumnInfo::refers`], in that order.
     pub columns: &'a [Arc<Column>],
+    /// The rows, ascending, of which values are wanted; `None`: all. Of the columns that are referred to
+    /// all but the last may then hold the values of these rows only.
+    pub rows: Option<&'a [u32]>,
 }
 
 /// Everything takes the index of a group and the bytes of the chunk that [`GroupInfo::chunk`] names,
@@ -118,7 +121,13 @@ impl Footer {
         Ok(lines)
     }
 
-    /// The values of a path. `context` holds what [`Footer::needs`] says.
+    /// The rows by their shapes, from [`Footer::decode_shapes`], for [`Context::shapes`].
+    pub fn rows_by_shape<'a>(&'a self, shape_of_row: &'a [u32]) -> RowsByShape<'a> {
+        RowsByShape::new(&self.slots, shape_of_row)
+    }
+
+    /// The values of a path, of all rows or of those that `context` wants. It also holds what
+    /// [`Footer::needs`] says. What no wanted row needs is neither checked nor decompressed.
     ///
     /// # Errors
     /// [`BlockError`] if the bytes are damaged.
@@ -131,9 +140,7 @@ impl Footer {
     ) -> Result<Column, BlockError> {
         let info = &self.groups[group];
         let column = info.column(path).expect("the caller has found the column in the footer");
-        let shapes = context.shapes.filter(|_| column.needs_shapes);
-        let shapes = shapes.map(|shapes| RowsByShape::new(&self.slots, shapes));
-        opened_column(column, bytes, |chunk, _| decode_values(info, column, chunk, shapes.as_ref(), context))
+        opened_column(column, bytes, |chunk, _| decode_values(info, column, chunk, context))
     }
 
     /// A filter of the group: `chunk` is what [`GroupInfo::chunk`] gave for it.
@@ -164,23 +171,23 @@ impl Footer {
             Some(chunk) => self.decode_verbatim(group, &fetch(chunk)?)?,
             None => Texts::default(),
         };
-        let shapes = RowsByShape::new(&self.slots, &shape_of_row);
+        let shapes = self.rows_by_shape(&shape_of_row);
         let mut columns: Vec<Option<Arc<Column>>> = vec![None; self.paths.len()];
         let mut pool: Option<(u64, Vec<u8>)> = None;
         let (first, later): (Vec<_>, Vec<_>) = info.columns.iter().partition(|column| column.refers.is_empty());
         for column in first.into_iter().chain(later) {
             let referred = |path: &PathId| columns[path.0 as usize].clone();
             let referred: Vec<_> = column.refers.iter().filter_map(referred).collect();
-            let context = Context { times: Some(&times), shapes: Some(&shape_of_row), columns: &referred };
+            let context = Context { times: Some(&times), shapes: Some(&shapes), columns: &referred, rows: None };
             let decoded = if column.chunk.pooled.is_some() {
                 if pool.as_ref().is_none_or(|(offset, _)| *offset != column.chunk.offset) {
                     pool = Some((column.chunk.offset, open_pool(&column.chunk, &fetch(column.chunk)?)?));
                 }
                 let (_, bytes) = pool.as_ref().expect("it was opened just now");
-                decode_values(info, column, in_pool(column, bytes)?, Some(&shapes), context)?
+                decode_values(info, column, in_pool(column, bytes)?, context)?
             } else {
                 let bytes = fetch(column.chunk)?;
-                decode_values(info, column, open(&column.chunk, &bytes)?, Some(&shapes), context)?
+                decode_values(info, column, open(&column.chunk, &bytes)?, context)?
             };
             columns[column.path.0 as usize] = Some(Arc::new(decoded));
         }
@@ -266,29 +273,41 @@ fn decode_values(
     group: &GroupInfo,
     info: &ColumnInfo,
     mut chunk: ChunkIn<'_>,
-    shapes: Option<&RowsByShape<'_>>,
     context: Context<'_>,
 ) -> Result<Column, BlockError> {
-    let shapes = shapes.filter(|_| info.needs_shapes);
+    let shapes = context.shapes.filter(|_| info.needs_shapes);
     if info.plain {
-        return plain::get(chunk, group.rows, info, shapes);
+        return plain::get(chunk, group.rows, info, shapes, context.rows);
     }
-    let rows = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
-    let count = rows.as_ref().map_or(group.rows as usize, Vec::len);
+    let row_of = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
+    let count = row_of.as_ref().map_or(group.rows as usize, |rows| rows.len());
+    if count != info.values as usize || count == 0 {
+        return damaged("a column has a wrong number of values");
+    }
+    let some = context.rows.map(|rows| values_of_rows(row_of.as_deref(), group.rows, rows));
+    let wanted = some.as_deref().map_or(Wanted::ALL, Wanted::only);
+    if wanted.is_none() {
+        return Ok(Column { rows: Some(Arc::default()), codes: None, values: Values::Texts(Texts::default()) });
+    }
     let value_rows = ValueRows {
-        row_of: rows.as_deref(),
+        wanted,
+        row_of: row_of.as_deref(),
         times: context.times.filter(|_| info.needs_times),
         columns: context.columns,
     };
-    let column = match values::get(&mut chunk, count as u64, &value_rows)? {
+    let got = values::get(&mut chunk, count, &value_rows)?;
+    chunk.end()?;
+    let row_of_value = |&value: &u32| row_of.as_ref().map_or(value, |rows| rows[value as usize]);
+    let rows = match wanted.items() {
+        None => row_of,
+        Some(values) => Some(values.iter().map(row_of_value).collect()),
+    };
+    let column = match got {
         Got::Stored(Stored { codes, values, .. }) => Column { rows, codes, values },
-        Got::RowTimes(own, form) => {
+        Got::RowTimes(form) => {
             let Some(times) = context.times.filter(|_| info.needs_times) else {
                 return damaged("a column needs times though the footer denies it");
             };
-            if own != count {
-                return damaged("a column has a wrong number of values");
-            }
             let values = match &rows {
                 Some(rows) => rows.iter().map(|&row| times[row as usize]).collect(),
                 None => times.to_vec(),
@@ -296,15 +315,26 @@ fn decode_values(
             Column { rows, codes: None, values: Values::Times { values, form } }
         }
     };
-    chunk.end()?;
-    let own = column.codes.as_ref().map_or(column.values.len(), Vec::len);
-    if own != count || count != info.values as usize || count == 0 {
+    if column.codes.as_ref().map_or(column.values.len(), Vec::len) != wanted.count_of(count) {
         return damaged("a column has a wrong number of values");
     }
     if column.codes.as_ref().map(|_| column.values.len() as u32) != info.distinct {
         return damaged("a dictionary is not that of the footer");
     }
     Ok(column)
+}
+
+/// The numbers of the values that these rows have, both ascending.
+fn values_of_rows(row_of: Option<&[u32]>, row_count: u32, rows: &[u32]) -> Vec<u32> {
+    assert!(rows.is_sorted() && rows.last().is_none_or(|&last| last < row_count), "rows of the group, ascending");
+    let Some(row_of) = row_of else { return rows.to_vec() };
+    let mut values = Vec::with_capacity(rows.len());
+    for &row in rows {
+        let first = row_of.partition_point(|&own| own < row);
+        let many = row_of[first..].iter().take_while(|&&own| own == row).count();
+        values.extend(first as u32..(first + many) as u32);
+    }
+    values
 }
 
 /// Looks at what [`RowGroup::check`] would assert and the decoding of single parts cannot see.

@@ -1,11 +1,12 @@
 //! Blocks as a whole: what goes in comes out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::reader::{decode_group_of, range_of};
 use super::testing::{Made, Rng, group_of, random_lines, seen};
 use super::*;
-use crate::event::{LineKind, LineParser, Origin, Sequence, Spelling};
+use crate::event::{LineKind, LineParser, Origin, PathId, Sequence, Spelling};
 
 fn block_of(groups: &[RowGroup], options: WriterOptions) -> Vec<u8> {
     let mut writer = BlockWriter::new(options);
@@ -21,7 +22,7 @@ fn block_of(groups: &[RowGroup], options: WriterOptions) -> Vec<u8> {
     block
 }
 
-/// Decodes each group twice: as a whole, and part by part as queries do.
+/// Decodes each group as a whole, part by part, and a few rows of each part, as queries do.
 fn decode(block: &[u8]) -> Vec<RowGroup> {
     let footer = Footer::of_block(block).unwrap();
     let bytes = |chunk: Option<ChunkRef>| range_of(block, &chunk.unwrap()).unwrap();
@@ -31,21 +32,47 @@ fn decode(block: &[u8]) -> Vec<RowGroup> {
         let info = &footer.groups[g];
         assert_eq!(footer.decode_times(g, bytes(info.chunk(ChunkKey::Times))).unwrap(), group.times);
         let shapes = footer.decode_shapes(g, bytes(info.chunk(ChunkKey::Shapes))).unwrap();
-        for column in &info.columns {
+        let by_shape = footer.rows_by_shape(&shapes);
+        let decode_some = |column: &ColumnInfo, rows: Option<&[u32]>, referred: &[Arc<Column>]| {
             let key = ChunkKey::Column(column.path);
             let needs = footer.needs(g, key);
-            let referred: Vec<_> = column.refers.iter().map(|&path| Arc::clone(group.column(path).unwrap())).collect();
             let context = Context {
-                columns: &referred,
+                columns: referred,
                 times: needs.contains(&ChunkKey::Times).then_some(&group.times),
-                shapes: needs.contains(&ChunkKey::Shapes).then_some(&shapes),
+                shapes: needs.contains(&ChunkKey::Shapes).then_some(&by_shape),
+                rows,
             };
-            let decoded = footer.decode_column(g, column.path, bytes(info.chunk(key)), context).unwrap();
-            assert_eq!(&decoded, &**group.column(column.path).unwrap());
+            footer.decode_column(g, column.path, bytes(info.chunk(key)), context).unwrap()
+        };
+        let whole = |path: &PathId| Arc::clone(group.column(*path).unwrap());
+        for column in &info.columns {
+            let referred: Vec<_> = column.refers.iter().map(whole).collect();
+            assert_eq!(decode_some(column, None, &referred), *whole(&column.path));
+        }
+        let last = group.rows - 1;
+        for rows in [vec![], vec![last], vec![0, last / 2, last], (0..=last).step_by(3).collect()] {
+            let rows: Vec<u32> = rows.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+            for column in &info.columns {
+                let mut referred: Vec<_> = column.refers.iter().map(whole).collect();
+                let (_, all_but_last) = referred.split_last_mut().unzip();
+                for (own, path) in all_but_last.into_iter().flatten().zip(&column.refers) {
+                    *own = Arc::new(decode_some(info.column(*path).unwrap(), Some(&rows), &[]));
+                }
+                let some = decode_some(column, Some(&rows), &referred);
+                assert_eq!(texts_of(&some, &rows), texts_of(&whole(&column.path), &rows));
+                assert!(some.rows.as_ref().unwrap().iter().all(|row| rows.contains(row)));
+            }
         }
         group
     });
     groups.collect()
+}
+
+/// What a column says in these rows.
+fn texts_of(column: &Column, rows: &[u32]) -> Vec<Vec<String>> {
+    let mut scratch = Vec::new();
+    let mut texts = |row| column.values_of_row(row).map(|i| column.text(i, &mut scratch).to_owned()).collect();
+    rows.iter().map(|&row| texts(row)).collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Decoded parts of blocks, kept for the next query.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use crate::block::{ChunkKey, Column, FilterReader, Ids, Texts};
@@ -34,6 +34,8 @@ struct Inner {
     tick: u64,
     chunks: BTreeMap<ChunkId, Entry>,
     by_tick: BTreeMap<u64, ChunkId>,
+    /// Columns of which some rows were asked, longest ago first.
+    asked: VecDeque<ChunkId>,
 }
 
 struct Entry {
@@ -84,6 +86,20 @@ impl ChunkCache {
         inner.chunks.insert(id, Entry { chunk, bytes, tick });
     }
 
+    /// Whether a part that is not here was asked about a short while ago: then it is worth its place.
+    pub(crate) fn is_asked_again(&self, id: ChunkId) -> bool {
+        let mut inner = self.lock();
+        if let Some(at) = inner.asked.iter().position(|&asked| asked == id) {
+            inner.asked.remove(at);
+            return self.limit_bytes > 0;
+        }
+        if inner.asked.len() == ASKED_MAX {
+            inner.asked.pop_front();
+        }
+        inner.asked.push_back(id);
+        false
+    }
+
     /// Bytes that it holds.
     pub(crate) fn used_bytes(&self) -> u64 {
         self.lock().used_bytes
@@ -94,6 +110,8 @@ impl ChunkCache {
     }
 }
 
+/// Parts that were asked about once: some dozens of groups of dozens of columns.
+const ASKED_MAX: usize = 1024;
 /// Bytes of an entry beside its chunk, about.
 const ENTRY_BYTES: u64 = 200;
 
@@ -113,10 +131,7 @@ impl Chunk {
             Self::Ids(ids) => ids.sequences.len() * 8 + ids.codes.as_ref().map_or(0, |codes| codes.len() * 4),
             Self::Shapes(shapes) => shapes.len() * 4,
             Self::Verbatim(texts) => texts.bytes.len() + texts.ends.len() * 4,
-            Self::Column(column) => {
-                let maps = [&column.rows, &column.codes].into_iter().flatten().map(|map| map.len() * 4).sum::<usize>();
-                maps + column.values.memory_bytes()
-            }
+            Self::Column(column) => column.memory_bytes(),
             Self::Filter(filter) => filter.memory_bytes(),
         }
     }

@@ -20,6 +20,7 @@ pub mod explain;
 mod export;
 mod gather;
 pub mod language;
+mod load;
 pub mod matching;
 mod memory;
 mod pipeline;

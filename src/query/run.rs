@@ -168,7 +168,10 @@ impl<'a> Search<'a> {
             let task = &source.tasks[group as usize];
             let keys: Vec<(RowKey, u32)> = rows.iter().map(|(_, key, row)| (*key, *row)).collect();
             let (partition, budget) = (Arc::clone(&task.partition), self.budget.clone());
-            let of_group = source.run(task, move |view| hits_of(view, &partition.key, &keys, &budget)).await?;
+            let mut own: Vec<u32> = keys.iter().map(|(_, row)| *row).collect();
+            own.sort_unstable();
+            own.dedup();
+            let of_group = source.run_for(task, own, move |view| hits_of(view, &partition.key, &keys, &budget)).await?;
             for ((place, ..), hit) in rows.into_iter().zip(of_group) {
                 hits[place] = Some(hit);
             }

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
+use super::QueryContext;
 use super::answer::{Progress, SearchStats};
-use super::cache::Chunk;
 use super::error::QueryError;
 use super::explain::{Counters, Explain, Planned};
+use super::load::{Job, Part, Step};
 use super::prepare::Prepared;
 use super::request::Scope;
 use super::results::{GroupId, Matches};
@@ -23,8 +24,7 @@ use super::scan::bitmap::Bitmap;
 use super::scan::eval::Stop;
 use super::scan::filter::Filter;
 use super::scan::view::{StoredView, View};
-use super::{QueryContext, QueryShared};
-use crate::block::{BlockError, ChunkKey, Context, Footer, GroupInfo, RowGroup};
+use crate::block::{BlockError, Footer, GroupInfo, RowGroup};
 use crate::engine::{PartitionView, Snapshot, StoredBlock};
 use crate::event::partition::DAY_NS;
 use crate::host::Cost;
@@ -262,8 +262,27 @@ impl Source {
         T: Send + 'static,
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
+        self.run_job(task, None, work).await
+    }
+
+    /// As [`Source::run`], for work that asks for the values of these rows only, ascending: where they are
+    /// few, the others are not decoded.
+    pub(crate) async fn run_for<T, W>(&self, task: &Task, rows: Vec<u32>, work: W) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
+    {
+        let few = rows.len() < task.rows as usize / FEW_ROWS_SHARE;
+        self.run_job(task, few.then_some(rows), work).await
+    }
+
+    async fn run_job<T, W>(&self, task: &Task, rows: Option<Vec<u32>>, work: W) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
+    {
         self.context.cancel.check()?;
-        let mut job = Job { view: task.view().await?, work, pending: Vec::new() };
+        let mut job = Job::new(task.view().await?, rows, work);
         loop {
             let (shared, since, counters) = (Arc::clone(&self.context.shared), self.since, Arc::clone(&self.counters));
             let cost = Cost::bytes(u64::from(task.rows) * ROW_COST_BYTES);
@@ -281,9 +300,9 @@ impl Source {
             job = back;
             match outcome? {
                 Step::Done(answer) => return Ok(answer),
-                Step::Read(keys) => {
+                Step::Read(parts) => {
                     let started = self.context.shared.host.clock.monotonic();
-                    job.pending = self.read(&task.place, &job.view, keys).await?;
+                    job.pending = self.read(&task.place, &job.view, parts).await?;
                     self.counters.read.add(self.context.shared.host.clock.monotonic().saturating_sub(started));
                 }
             }
@@ -293,22 +312,17 @@ impl Source {
 
     /// Fetches the bytes of parts: those that lie close together with one read, ranges that lie apart beside
     /// each other.
-    async fn read(
-        &self,
-        place: &Place,
-        view: &View,
-        keys: Vec<ChunkKey>,
-    ) -> Result<Vec<(ChunkKey, Bytes)>, QueryError> {
+    async fn read(&self, place: &Place, view: &View, parts: Vec<Part>) -> Result<Vec<(Part, Bytes)>, QueryError> {
         let (Place::Stored { block, .. }, View::Stored(StoredView { footer, group, .. })) = (place, view) else {
             panic!("nothing is read of a group that is in memory");
         };
-        let mut chunks = Vec::with_capacity(keys.len());
-        for key in keys {
+        let mut chunks = Vec::with_capacity(parts.len());
+        for part in parts {
             // A block whose shapes name columns that it has not is damaged, whatever its checksums say.
-            let Some(chunk) = footer.groups[*group].chunk(key) else {
+            let Some(chunk) = footer.groups[*group].chunk(part.key) else {
                 return Err(corrupt(block, &BlockError::Damaged("a part that others need is missing")));
             };
-            chunks.push((key, chunk.offset..chunk.offset.saturating_add(u64::from(chunk.len))));
+            chunks.push((part, chunk.offset..chunk.offset.saturating_add(u64::from(chunk.len))));
         }
         let ranges = joined(chunks.iter().map(|(_, range)| range.clone()).collect());
         let reads = stream::iter(ranges.into_iter().map(|range| self.read_range(block, range)));
@@ -317,7 +331,7 @@ impl Source {
             let (start, bytes) = &read[read.partition_point(|(start, _)| *start <= range.start) - 1];
             bytes.slice((range.start - start) as usize..(range.end - start) as usize)
         };
-        Ok(chunks.into_iter().map(|(key, range)| (key, bytes_of(range))).collect())
+        Ok(chunks.into_iter().map(|(part, range)| (part, bytes_of(range))).collect())
     }
 
     async fn read_range(&self, block: &StoredBlock, range: Range<u64>) -> Result<(u64, Bytes), QueryError> {
@@ -357,150 +371,8 @@ impl Source {
 /// What looking at one row costs, about, for the pool's planning.
 const ROW_COST_BYTES: u64 = 32;
 
-/// A group's work between two loads.
-struct Job<W> {
-    view: View,
-    work: W,
-    /// Bytes that were fetched and wait to be decoded.
-    pending: Vec<(ChunkKey, Bytes)>,
-}
-
-enum Step<T> {
-    Done(T),
-    /// These parts have to be fetched.
-    Read(Vec<ChunkKey>),
-}
-
-impl<W> Job<W> {
-    fn step<T>(
-        &mut self,
-        shared: &QueryShared,
-        place: &Place,
-        since: u64,
-        counters: &Counters,
-    ) -> Result<Step<T>, QueryError>
-    where
-        W: FnMut(&View) -> Result<T, Stop>,
-    {
-        let clock = &shared.host.clock;
-        let started = clock.monotonic();
-        counters.parts_read.fetch_add(self.pending.len() as u64, Ordering::Relaxed);
-        self.decode(shared, place, since)?;
-        let decoded = clock.monotonic();
-        counters.decode.add(decoded.saturating_sub(started));
-        let outcome = self.work(shared, place, counters);
-        counters.work.add(clock.monotonic().saturating_sub(decoded));
-        outcome
-    }
-
-    fn work<T>(&mut self, shared: &QueryShared, place: &Place, counters: &Counters) -> Result<Step<T>, QueryError>
-    where
-        W: FnMut(&View) -> Result<T, Stop>,
-    {
-        loop {
-            let missing = match (self.work)(&self.view) {
-                Ok(answer) => return Ok(Step::Done(answer)),
-                Err(Stop::Cancelled) => return Err(QueryError::Cancelled),
-                Err(Stop::Failed(error)) => return Err(error),
-                Err(Stop::Damaged(error)) => match place {
-                    Place::Stored { block, .. } => return Err(corrupt(block, &error)),
-                    Place::Memory(_) => panic!("rows that this process read itself are whole: {error}"),
-                },
-                Err(Stop::Missing(missing)) => missing,
-            };
-            let unread = self.take_cached(shared, place, missing, counters);
-            if !unread.is_empty() {
-                return Ok(Step::Read(unread));
-            }
-        }
-    }
-
-    /// Takes what the cache has; gives back what has to be read.
-    fn take_cached(
-        &mut self,
-        shared: &QueryShared,
-        place: &Place,
-        missing: Vec<ChunkKey>,
-        counters: &Counters,
-    ) -> Vec<ChunkKey> {
-        let (Place::Stored { block, group }, View::Stored(stored)) = (place, &self.view) else {
-            panic!("nothing is missing of a group that is in memory");
-        };
-        let footer = Arc::clone(&stored.footer);
-        let mut unread = Vec::new();
-        let mut wanted = missing;
-        wanted.sort_unstable();
-        wanted.dedup();
-        while let Some(key) = wanted.pop() {
-            if self.is_loaded(key) || unread.contains(&key) {
-                continue;
-            }
-            match shared.cache.get(&(block.entry.id, *group as u32, key)) {
-                Some(chunk) => {
-                    counters.parts_cached.fetch_add(1, Ordering::Relaxed);
-                    self.view.insert(key, chunk);
-                }
-                None => {
-                    wanted.extend(footer.needs(*group, key));
-                    unread.push(key);
-                }
-            }
-        }
-        // Parts come before those that need them: columns last, and those that repeat others behind these.
-        let repeats = |key: &ChunkKey| match key {
-            ChunkKey::Column(path) => footer.groups[*group].column(*path).is_some_and(|own| !own.refers.is_empty()),
-            _ => false,
-        };
-        unread.sort_unstable_by_key(|key| (repeats(key), *key));
-        unread
-    }
-
-    fn is_loaded(&self, key: ChunkKey) -> bool {
-        matches!(&self.view, View::Stored(stored) if stored.loaded(key).is_some())
-    }
-
-    fn decode(&mut self, shared: &QueryShared, place: &Place, since: u64) -> Result<(), QueryError> {
-        let Place::Stored { block, group, .. } = place else { return Ok(()) };
-        for (key, bytes) in std::mem::take(&mut self.pending) {
-            let View::Stored(stored) = &self.view else { continue };
-            let chunk = decode_chunk(stored, key, &bytes).map_err(|error| corrupt(block, &error))?;
-            shared.cache.put((block.entry.id, *group as u32, key), chunk.clone(), since);
-            self.view.insert(key, chunk);
-        }
-        Ok(())
-    }
-}
-
-fn decode_chunk(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk, BlockError> {
-    let (footer, group) = (&view.footer, view.group);
-    Ok(match key {
-        ChunkKey::Times => Chunk::Times(Arc::new(footer.decode_times(group, bytes)?)),
-        ChunkKey::Ids => Chunk::Ids(Arc::new(footer.decode_ids(group, bytes)?)),
-        ChunkKey::Shapes => Chunk::Shapes(Arc::new(footer.decode_shapes(group, bytes)?)),
-        ChunkKey::Verbatim => Chunk::Verbatim(Arc::new(footer.decode_verbatim(group, bytes)?)),
-        ChunkKey::Column(path) => {
-            let times = match view.loaded(ChunkKey::Times) {
-                Some(Chunk::Times(times)) => Some(times.as_slice()),
-                _ => None,
-            };
-            let shapes = match view.loaded(ChunkKey::Shapes) {
-                Some(Chunk::Shapes(shapes)) => Some(shapes.as_slice()),
-                _ => None,
-            };
-            let info = footer.groups[group].column(path).expect("only parts that exist are decoded");
-            let referred = info.refers.iter().filter_map(|&path| match view.loaded(ChunkKey::Column(path)) {
-                Some(Chunk::Column(column)) => Some(Arc::clone(column)),
-                _ => None,
-            });
-            let columns = &referred.collect::<Vec<_>>();
-            Chunk::Column(Arc::new(footer.decode_column(group, path, bytes, Context { times, shapes, columns })?))
-        }
-        ChunkKey::Filter(_) => {
-            let chunk = footer.groups[group].chunk(key).expect("only parts that exist are decoded");
-            Chunk::Filter(Arc::new(footer.decode_filter(&chunk, bytes)?))
-        }
-    })
-}
+/// Rows are few if they are less than one in so many.
+const FEW_ROWS_SHARE: usize = 16;
 
 impl Task {
     /// Which group of which block it is; `None` for one that is in memory.
@@ -561,7 +433,7 @@ fn unreadable(block: &StoredBlock, source: std::io::Error) -> QueryError {
     }
 }
 
-fn corrupt(block: &StoredBlock, error: &BlockError) -> QueryError {
+pub(super) fn corrupt(block: &StoredBlock, error: &BlockError) -> QueryError {
     QueryError::Corrupt { block: block.entry.id.to_string(), what: error.to_string() }
 }
 

@@ -54,9 +54,10 @@ pub(super) fn order_of(clusters: &[u32]) -> Vec<u32> {
     order
 }
 
-/// The texts in this order.
+/// The texts in this order; those that it does not name are left out.
 pub(super) fn permuted(texts: &Texts, order: &[u32]) -> Texts {
-    let mut out = Texts { bytes: Vec::with_capacity(texts.bytes.len()), ends: Vec::with_capacity(order.len()) };
+    let len = order.iter().map(|&i| texts.range(i as usize).len()).sum();
+    let mut out = Texts { bytes: Vec::with_capacity(len), ends: Vec::with_capacity(order.len()) };
     order.iter().for_each(|&i| out.push(texts.get(i as usize)));
     out
 }

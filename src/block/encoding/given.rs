@@ -2,7 +2,7 @@
 //! of each service or source by themselves take less than all together.
 
 use super::values::ValueRows;
-use super::{ChunkIn, ChunkOut, ints};
+use super::{ChunkIn, ChunkOut, Wanted, ints};
 use crate::block::error::damaged;
 use crate::block::wire::put_varint;
 use crate::block::{BlockError, Column};
@@ -69,7 +69,7 @@ fn by_class(codes: &[u32], classes: &[u32]) -> Vec<Vec<u32>> {
     parts
 }
 
-/// Reads `count` codes, all below `bound`.
+/// Reads codes, all below `bound`: of `count`, those that `rows` wants.
 pub(in crate::block) fn get(
     chunk: &mut ChunkIn<'_>,
     count: usize,
@@ -77,39 +77,64 @@ pub(in crate::block) fn get(
     rows: &ValueRows<'_>,
 ) -> Result<Vec<u32>, BlockError> {
     if chunk.head.0.first() != Some(&GIVEN) {
-        return ints::get_codes(chunk, count, bound);
+        return ints::get_codes_of(chunk, count, bound, rows.wanted);
     }
     chunk.head.byte()?;
     let refer = chunk.head.at_most(u64::from(u32::MAX))? as usize;
-    let Some(column) = rows.columns.get(refer) else {
-        return damaged("codes need a column though the footer denies it");
-    };
+    // Of the others only the rows that are shown may have been read.
+    if refer + 1 != rows.columns.len() {
+        return damaged("codes are told by another column than the last that is referred to");
+    }
+    let teller = &rows.columns[refer];
     let known = match rows.row_of {
-        Some(own) => classes(column, own.iter().copied()),
-        None => classes(column, 0..count as u32),
+        Some(own) => classes(teller, own.iter().copied()),
+        None => classes(teller, 0..count as u32),
     };
     let Some(classes) = known.filter(|classes| classes.len() == count) else {
         return damaged("codes need a column that has no dictionary");
     };
-    let mut counts = vec![0usize; column.values.len() + 1];
-    classes.iter().for_each(|&class| counts[class as usize] += 1);
-    let mut parts: Vec<std::vec::IntoIter<u32>> = Vec::with_capacity(counts.len());
-    for count in counts {
-        let part = if count == 0 { Vec::new() } else { get_part(chunk, count, bound)? };
-        parts.push(part.into_iter());
-    }
-    let next = |&class: &u32| parts[class as usize].next().expect("as many were read as were counted");
-    Ok(classes.iter().map(next).collect())
+    get_classes(chunk, &classes, teller.values.len() + 1, bound, rows.wanted)
 }
 
-fn get_part(chunk: &mut ChunkIn<'_>, count: usize, bound: u64) -> Result<Vec<u32>, BlockError> {
+/// Reads the codes of each class by themselves, and puts them where they belong.
+fn get_classes(
+    chunk: &mut ChunkIn<'_>,
+    classes: &[u32],
+    class_count: usize,
+    bound: u64,
+    wanted: Wanted<'_>,
+) -> Result<Vec<u32>, BlockError> {
+    let mut counts = vec![0u32; class_count];
+    // Of each class, which of its codes are wanted, unless all are.
+    let mut items: Vec<Vec<u32>> = vec![Vec::new(); if wanted.items().is_some() { class_count } else { 0 }];
+    let mut next_wanted = wanted.items().unwrap_or_default().iter().copied().peekable();
+    for (at, &class) in (0..).zip(classes) {
+        if next_wanted.next_if_eq(&at).is_some() {
+            items[class as usize].push(counts[class as usize]);
+        }
+        counts[class as usize] += 1;
+    }
+    let mut parts: Vec<std::vec::IntoIter<u32>> = Vec::with_capacity(class_count);
+    for (class, &count) in counts.iter().enumerate() {
+        let wanted = items.get(class).map_or(Wanted::ALL, |items| Wanted::only(items));
+        let part = if count == 0 { Vec::new() } else { get_part(chunk, count as usize, bound, wanted)? };
+        parts.push(part.into_iter());
+    }
+    let next = |class: u32| parts[class as usize].next().expect("as many were read as were counted");
+    Ok(match wanted.items() {
+        None => classes.iter().copied().map(next).collect(),
+        Some(items) => items.iter().map(|&item| classes[item as usize]).map(next).collect(),
+    })
+}
+
+fn get_part(chunk: &mut ChunkIn<'_>, count: usize, bound: u64, wanted: Wanted<'_>) -> Result<Vec<u32>, BlockError> {
     let entries = chunk.head.at_most(count as u64)? as usize;
     let entries = ints::get_codes(chunk, entries, bound)?;
     match entries.as_slice() {
         [] => damaged("codes are missing"),
-        [only] => Ok(vec![*only; count]),
+        [only] => Ok(vec![*only; wanted.count_of(count)]),
         _ => {
-            let codes = ints::get_codes(chunk, count, entries.len() as u64)?;
+            let codes = ints::get_codes_of(chunk, count, entries.len() as u64, wanted)?;
             Ok(codes.into_iter().map(|code| entries[code as usize]).collect())
         }
     }

@@ -1,7 +1,7 @@
 //! Sequences of whole numbers: constant, packed bit by bit, or as planes of bytes that zstd shrinks;
 //! each on the numbers themselves or on their steps.
 
-use super::{ChunkIn, ChunkOut, Pack};
+use super::{ChunkIn, ChunkOut, Pack, Wanted};
 use crate::block::BlockError;
 use crate::block::error::damaged;
 use crate::block::wire::{put_varint, unzigzag, zigzag};
@@ -29,28 +29,51 @@ pub(in crate::block) fn put_codes(out: &mut ChunkOut<'_>, codes: &[u32]) {
 
 /// Reads `count` numbers.
 pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Vec<u64>, BlockError> {
+    get_of(chunk, count, Wanted::ALL)
+}
+
+/// Reads some of `count` numbers.
+pub(in crate::block) fn get_of(
+    chunk: &mut ChunkIn<'_>,
+    count: usize,
+    wanted: Wanted<'_>,
+) -> Result<Vec<u64>, BlockError> {
     if count == 0 {
         return Ok(Vec::new());
     }
     let method = chunk.head.byte()?;
     if method != STEPS {
-        return get_plain(chunk, method, count);
+        return get_plain(chunk, method, count, wanted);
     }
-    let mut value = chunk.head.varint()?;
+    let value = chunk.head.varint()?;
     let method = chunk.head.byte()?;
-    let steps = get_plain(chunk, method, count - 1)?;
-    let mut values = Vec::with_capacity(count);
-    values.push(value);
-    for step in steps {
-        value = value.wrapping_add(unzigzag(step) as u64);
-        values.push(value);
+    // A number is the sum of all steps before it.
+    let mut numbers = get_plain(chunk, method, count - 1, wanted.all_or_none())?;
+    if wanted.is_none() {
+        return Ok(numbers);
     }
-    Ok(values)
+    let mut last = value;
+    for number in &mut numbers {
+        last = last.wrapping_add(unzigzag(*number) as u64);
+        *number = last;
+    }
+    numbers.insert(0, value);
+    Ok(wanted.of(numbers))
 }
 
 /// Numbers that must fit into 32 bits and be below `bound`.
 pub(in crate::block) fn get_codes(chunk: &mut ChunkIn<'_>, count: usize, bound: u64) -> Result<Vec<u32>, BlockError> {
-    let values = get(chunk, count)?;
+    get_codes_of(chunk, count, bound, Wanted::ALL)
+}
+
+/// As [`get_codes`], some of `count`.
+pub(in crate::block) fn get_codes_of(
+    chunk: &mut ChunkIn<'_>,
+    count: usize,
+    bound: u64,
+    wanted: Wanted<'_>,
+) -> Result<Vec<u32>, BlockError> {
+    let values = get_of(chunk, count, wanted)?;
     if values.iter().any(|&value| value >= bound.min(1 << 32)) {
         return damaged("a code is beyond its dictionary");
     }
@@ -158,16 +181,19 @@ fn planes_of(out: &mut ChunkOut<'_>, values: &[u64], base: u64, unit: u64, packe
     Some(planes)
 }
 
-fn get_plain(chunk: &mut ChunkIn<'_>, method: u8, count: usize) -> Result<Vec<u64>, BlockError> {
+fn get_plain(chunk: &mut ChunkIn<'_>, method: u8, count: usize, wanted: Wanted<'_>) -> Result<Vec<u64>, BlockError> {
     if method == CONSTANT {
-        return Ok(vec![chunk.head.varint()?; count]);
+        return Ok(vec![chunk.head.varint()?; wanted.count_of(count)]);
     }
     let base = chunk.head.varint()?;
     let unit = chunk.head.varint()?;
     let size = chunk.head.byte()?;
     let mut values = match method {
-        PACKED => unpack(&chunk.stream()?, size, count)?,
-        PLANES => get_planes(chunk, size, count)?,
+        PACKED => match chunk.stream_if(!wanted.is_none())? {
+            Some(packed) => unpack(&packed, size, count, wanted)?,
+            None => Vec::new(),
+        },
+        PLANES => get_planes(chunk, size, count, wanted)?,
         _ => return damaged("numbers have an unknown encoding"),
     };
     for value in &mut values {
@@ -176,20 +202,21 @@ fn get_plain(chunk: &mut ChunkIn<'_>, method: u8, count: usize) -> Result<Vec<u6
     Ok(values)
 }
 
-fn get_planes(chunk: &mut ChunkIn<'_>, planes: u8, count: usize) -> Result<Vec<u64>, BlockError> {
+fn get_planes(chunk: &mut ChunkIn<'_>, planes: u8, count: usize, wanted: Wanted<'_>) -> Result<Vec<u64>, BlockError> {
     if !(1..=8).contains(&planes) {
         return damaged("numbers have a wrong width");
     }
-    let mut values = Vec::new();
+    let mut values = vec![0; if wanted.items().is_some() { wanted.count_of(count) } else { 0 }];
     for byte in 0..planes {
-        let plane = chunk.stream()?;
+        let Some(plane) = chunk.stream_if(!wanted.is_none())? else { continue };
         if plane.len() != count {
             return damaged("a plane of numbers has a wrong length");
         }
-        if byte == 0 {
-            values.extend(plane.iter().map(|&b| u64::from(b)));
-        } else {
-            values.iter_mut().zip(&*plane).for_each(|(value, &b)| *value |= u64::from(b) << (8 * byte));
+        let add = |(value, b): (&mut u64, u8)| *value |= u64::from(b) << (8 * byte);
+        match wanted.items() {
+            Some(items) => values.iter_mut().zip(items.iter().map(|&item| plane[item as usize])).for_each(add),
+            None if byte == 0 => values.extend(plane.iter().map(|&b| u64::from(b))),
+            None => values.iter_mut().zip(plane.iter().copied()).for_each(add),
         }
     }
     Ok(values)
@@ -214,13 +241,29 @@ fn pack(values: impl Iterator<Item = u64>, width: usize, len: usize) -> Vec<u8> 
     bytes
 }
 
-fn unpack(bytes: &[u8], width: u8, count: usize) -> Result<Vec<u64>, BlockError> {
+fn unpack(bytes: &[u8], width: u8, count: usize, wanted: Wanted<'_>) -> Result<Vec<u64>, BlockError> {
     let width = usize::from(width);
     if !(1..=64).contains(&width) || bytes.len() != (count * width).div_ceil(8) {
         return damaged("packed numbers have a wrong length");
     }
+    match wanted.items() {
+        Some(items) => Ok(items.iter().map(|&item| unpack_one(bytes, width, item as usize)).collect()),
+        None => Ok(unpack_all(bytes, width, count)),
+    }
+}
+
+fn unpack_one(bytes: &[u8], width: usize, item: usize) -> u64 {
+    let (byte, bit) = (item * width / 8, item * width % 8);
+    let mut around = [0; 16];
+    let own = &bytes[byte..bytes.len().min(byte + around.len())];
+    around[..own.len()].copy_from_slice(own);
+    (u128::from_le_bytes(around) >> bit) as u64 & u64::MAX >> (64 - width)
+}
+
+fn unpack_all(bytes: &[u8], width: usize, count: usize) -> Vec<u64> {
     let mask = u64::MAX >> (64 - width);
-    let mut values = Vec::with_capacity(count);
+    // One place more: the first number may be put before its steps.
+    let mut values = Vec::with_capacity(count + 1);
     let (mut buffer, mut filled) = (0u128, 0);
     let mut rest = bytes;
     for _ in 0..count {
@@ -241,7 +284,7 @@ fn unpack(bytes: &[u8], width: u8, count: usize) -> Result<Vec<u64>, BlockError>
         buffer >>= width;
         filled -= width;
     }
-    Ok(values)
+    values
 }
 
 const CONSTANT: u8 = 0;
@@ -264,6 +307,13 @@ mod tests {
             let mut chunk = ChunkIn::new(&out.head, &out.body);
             assert_eq!(get(&mut chunk, values.len()).unwrap(), values);
             chunk.end().unwrap();
+            let last = values.len() as u32;
+            for wanted in [(0..last).step_by(7).collect(), (last.saturating_sub(1)..last).collect(), Vec::new()] {
+                let mut chunk = ChunkIn::new(&out.head, &out.body);
+                let some = get_of(&mut chunk, values.len(), Wanted::only(&wanted)).unwrap();
+                chunk.end().unwrap();
+                assert_eq!(some, wanted.iter().map(|&item| values[item as usize]).collect::<Vec<_>>());
+            }
         }
     }
 

@@ -10,5 +10,7 @@ pub(super) mod templates;
 pub(super) mod texts;
 pub(super) mod typing;
 pub(super) mod values;
+mod wanted;
 
 pub(super) use stream::{ChunkIn, ChunkOut, Compressor, Pack};
+pub(super) use wanted::Wanted;

@@ -1,5 +1,8 @@
 //! Which row each value belongs to. Shapes say it for nearly all values, so it costs nearly nothing.
 
+use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
+
 use super::{ChunkIn, ChunkOut, ints};
 use crate::block::BlockError;
 use crate::block::error::damaged;
@@ -33,37 +36,106 @@ impl SlotIndex {
     }
 }
 
-/// The rows of one group by shape.
-pub(in crate::block) struct RowsByShape<'a> {
+/// The rows of one group by shape. What it has found for one column serves those that stand in the same
+/// shapes.
+#[derive(Debug)]
+pub struct RowsByShape<'a> {
     index: &'a SlotIndex,
     shape_of_row: &'a [u32],
+    /// How many rows have each shape that any of them has, and those below it.
+    counts: Vec<u32>,
+    /// All rows, those of one shape side by side: made when a column of few rows first asks.
+    sorted: OnceCell<Sorted>,
+    /// For which path which rows were found, last.
+    found: RefCell<Vec<(PathId, Arc<[u32]>)>>,
+}
+
+/// Rows by shape, and where those of each shape begin.
+#[derive(Debug)]
+struct Sorted {
+    rows: Vec<u32>,
+    starts: Vec<u32>,
 }
 
 impl<'a> RowsByShape<'a> {
     pub(in crate::block) fn new(index: &'a SlotIndex, shape_of_row: &'a [u32]) -> Self {
-        Self { index, shape_of_row }
+        let mut counts = Vec::new();
+        for &shape in shape_of_row {
+            if shape as usize >= counts.len() {
+                counts.resize(shape as usize + 1, 0);
+            }
+            counts[shape as usize] += 1;
+        }
+        Self { index, shape_of_row, counts, sorted: OnceCell::new(), found: RefCell::default() }
     }
 
     /// The row of each value that the shapes give the path, ascending; at most `count_max`.
-    fn rows_of(&self, path: PathId, count_max: u64) -> Result<Vec<u32>, BlockError> {
+    fn rows_of(&self, path: PathId, count_max: u64) -> Result<Arc<[u32]>, BlockError> {
         let own = self.index.of(path);
-        let Some(last) = own.iter().map(|&(shape, _)| shape).max() else { return Ok(Vec::new()) };
-        let mut slots = vec![0u32; last as usize + 1];
-        own.iter().for_each(|&(shape, count)| slots[shape as usize] = count);
-        let slots_of = |&shape: &u32| slots.get(shape as usize).copied().unwrap_or(0);
-        let count: u64 = self.shape_of_row.iter().map(|shape| u64::from(slots_of(shape))).sum();
+        let rows_of = |shape: u32| self.counts.get(shape as usize).copied().unwrap_or(0);
+        let count: u64 = own.iter().map(|&(shape, slots)| u64::from(rows_of(shape)) * u64::from(slots)).sum();
         if count > count_max {
             return damaged("a column has too many values");
         }
-        let mut all = Vec::with_capacity(count as usize);
-        for (row, shape) in (0..).zip(self.shape_of_row) {
-            match slots_of(shape) {
+        let mut found = self.found.borrow_mut();
+        if let Some((_, rows)) = found.iter().find(|(other, _)| self.index.of(*other) == own) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows: Arc<[u32]> = if (count as usize) < self.shape_of_row.len() / FEW_ROWS_SHARE {
+            self.few(own).into()
+        } else {
+            self.many(own, count as usize).into()
+        };
+        if found.len() == FOUND_MAX {
+            found.remove(0);
+        }
+        found.push((path, Arc::clone(&rows)));
+        Ok(rows)
+    }
+
+    /// A look at each row.
+    fn many(&self, own: &[(u32, u32)], count: usize) -> Vec<u32> {
+        let mut slots = vec![0u32; self.counts.len()];
+        for &(shape, count) in own {
+            if let Some(slots) = slots.get_mut(shape as usize) {
+                *slots = count;
+            }
+        }
+        let mut all = Vec::with_capacity(count);
+        for (row, &shape) in (0..).zip(self.shape_of_row) {
+            match slots[shape as usize] {
                 0 => {}
                 1 => all.push(row),
                 more => all.extend(std::iter::repeat_n(row, more as usize)),
             }
         }
-        Ok(all)
+        all
+    }
+
+    /// A look at the rows of these shapes.
+    fn few(&self, own: &[(u32, u32)]) -> Vec<u32> {
+        let sorted = self.sorted.get_or_init(|| self.sorted());
+        let mut all = Vec::new();
+        for &(shape, slots) in own.iter().filter(|(shape, _)| (*shape as usize) < self.counts.len()) {
+            let range = sorted.starts[shape as usize] as usize..sorted.starts[shape as usize + 1] as usize;
+            all.extend(sorted.rows[range].iter().flat_map(|&row| std::iter::repeat_n(row, slots as usize)));
+        }
+        all.sort_unstable();
+        all
+    }
+
+    fn sorted(&self) -> Sorted {
+        let mut starts = vec![0; self.counts.len() + 1];
+        for (shape, &count) in self.counts.iter().enumerate() {
+            starts[shape + 1] = starts[shape] + count;
+        }
+        let mut next = starts.clone();
+        let mut rows = vec![0; self.shape_of_row.len()];
+        for (row, &shape) in (0..).zip(self.shape_of_row) {
+            rows[next[shape as usize] as usize] = row;
+            next[shape as usize] += 1;
+        }
+        Sorted { rows, starts }
     }
 }
 
@@ -79,7 +151,7 @@ pub(in crate::block) fn known(
     path: PathId,
     shapes: Option<&RowsByShape<'_>>,
     count_max: u64,
-) -> Result<Vec<u32>, BlockError> {
+) -> Result<Arc<[u32]>, BlockError> {
     match shapes {
         Some(shapes) => shapes.rows_of(path, count_max),
         None if u64::from(rows) <= count_max => Ok((0..rows).collect()),
@@ -132,20 +204,20 @@ pub(in crate::block) fn needs_shapes(chunk: &ChunkOut<'_>) -> bool {
     matches!(chunk.head.first(), Some(&(BY_SHAPE | BY_SHAPE_AND_LISTED)))
 }
 
-/// Reads rows: ascending, below `rows`, at most `count_max`.
+/// Reads rows: ascending, below `rows`, at most `count_max`; `None` is one value in each.
 pub(in crate::block) fn get(
     chunk: &mut ChunkIn<'_>,
     rows: u32,
     path: PathId,
     shapes: Option<&RowsByShape<'_>>,
     count_max: u64,
-) -> Result<Option<Vec<u32>>, BlockError> {
+) -> Result<Option<Arc<[u32]>>, BlockError> {
     let method = chunk.head.byte()?;
     let by_shape = match (method, shapes) {
         (EVERY_ROW, _) => return Ok(None),
         (BY_SHAPE | BY_SHAPE_AND_LISTED, Some(shapes)) => shapes.rows_of(path, count_max)?,
         (BY_SHAPE | BY_SHAPE_AND_LISTED, None) => return damaged("a column needs shapes though the footer denies it"),
-        (LISTED, _) => Vec::new(),
+        (LISTED, _) => Arc::default(),
         _ => return damaged("the rows of a column have an unknown encoding"),
     };
     if method == BY_SHAPE {
@@ -157,13 +229,17 @@ pub(in crate::block) fn get(
         return damaged("the rows of a column fall");
     }
     if !by_shape.is_empty() {
-        all.extend(by_shape);
+        all.extend(by_shape.iter());
         all.sort();
     }
-    Ok(Some(all))
+    Ok(Some(all.into()))
 }
 
 const EVERY_ROW: u8 = 0;
 const BY_SHAPE: u8 = 1;
 const LISTED: u8 = 2;
 const BY_SHAPE_AND_LISTED: u8 = 3;
+/// A column whose values are fewer than one in so many rows looks at those of its shapes only.
+const FEW_ROWS_SHARE: usize = 16;
+/// Rows of different sets of shapes that are kept at the same time.
+const FOUND_MAX: usize = 16;

@@ -144,6 +144,15 @@ impl<'c> ChunkOut<'c> {
     }
 }
 
+/// A stream as it is stored.
+struct StreamIn<'a> {
+    codec: u8,
+    raw_len: usize,
+    stored: &'a [u8],
+    /// Streams in a head or a pool are checked with it.
+    checksum: Option<u32>,
+}
+
 /// A chunk as it is read. Nothing in it is trusted.
 pub(in crate::block) struct ChunkIn<'a> {
     pub(in crate::block) head: Input<'a>,
@@ -211,28 +220,36 @@ impl<'a> ChunkIn<'a> {
 
     /// The next stream.
     pub(in crate::block) fn stream(&mut self) -> Result<Cow<'a, [u8]>, BlockError> {
-        let codec = self.head.byte()?;
-        let raw_len = self.head.at_most(STREAM_BYTES_MAX as u64)? as usize;
-        if codec == INLINE {
-            return self.head.bytes(raw_len).map(Cow::Borrowed);
-        }
-        if codec == POOLED_NUMBERS {
-            return self.pools.0.bytes(raw_len).map(Cow::Borrowed);
-        }
-        if codec == POOLED_TEXTS {
-            return self.pools.1.bytes(raw_len).map(Cow::Borrowed);
-        }
-        let stored_len = if codec == ZSTD { self.head.count_in(self.body)? } else { raw_len };
-        let checksum = self.head.u32()?;
-        let stored = self.body.bytes(stored_len)?;
-        if !is_sum(crc32c::crc32c(stored), checksum) {
+        let StreamIn { codec, raw_len, stored, checksum } = self.next_stream()?;
+        if checksum.is_some_and(|checksum| !is_sum(crc32c::crc32c(stored), checksum)) {
             return damaged("a stream does not have its checksum");
         }
         match codec {
-            RAW => Ok(Cow::Borrowed(stored)),
             ZSTD => self.decompress(stored, raw_len).map(Cow::Owned),
-            _ => damaged("a stream has an unknown codec"),
+            _ => Ok(Cow::Borrowed(stored)),
         }
+    }
+
+    /// The next stream if `wanted`; else it is passed over, and neither checked nor decompressed.
+    pub(in crate::block) fn stream_if(&mut self, wanted: bool) -> Result<Option<Cow<'a, [u8]>>, BlockError> {
+        if wanted { self.stream().map(Some) } else { self.next_stream().map(|_| None) }
+    }
+
+    fn next_stream(&mut self) -> Result<StreamIn<'a>, BlockError> {
+        let codec = self.head.byte()?;
+        let raw_len = self.head.at_most(STREAM_BYTES_MAX as u64)? as usize;
+        let (stored, checksum) = match codec {
+            INLINE => (self.head.bytes(raw_len)?, None),
+            POOLED_NUMBERS => (self.pools.0.bytes(raw_len)?, None),
+            POOLED_TEXTS => (self.pools.1.bytes(raw_len)?, None),
+            RAW | ZSTD => {
+                let stored_len = if codec == ZSTD { self.head.count_in(self.body)? } else { raw_len };
+                let checksum = self.head.u32()?;
+                (self.body.bytes(stored_len)?, Some(checksum))
+            }
+            _ => return damaged("a stream has an unknown codec"),
+        };
+        Ok(StreamIn { codec, raw_len, stored, checksum })
     }
 
     /// How many bytes have not been read.

@@ -2,7 +2,7 @@
 //! of its own.
 
 use super::values::{Others, ValueRows};
-use super::{ChunkIn, ChunkOut, Pack, given, values};
+use super::{ChunkIn, ChunkOut, Pack, Wanted, given, values};
 use crate::block::error::damaged;
 use crate::block::wire::{put_bytes, put_varint};
 use crate::block::{BlockError, Column, Slot, Template, Templated, Texts, TimePart, TimePattern, TimePiece, Values};
@@ -61,7 +61,7 @@ fn put_slot(out: &mut ChunkOut<'_>, slot: &Slot, reference: Option<&u32>) {
     }
 }
 
-/// Reads `count` texts.
+/// Reads texts: of `count`, those that `rows` wants. All templates are there, even those of no such text.
 pub(in crate::block) fn get(
     chunk: &mut ChunkIn<'_>,
     count: usize,
@@ -73,24 +73,82 @@ pub(in crate::block) fn get(
     let pooled = chunk.stream()?;
     let mut nested = chunk.nested(&head, &numbers, &pooled);
     let mut templates = get_templates(&mut nested, &literals)?;
-    let template_of = given::get(&mut nested, count, templates.len() as u64, rows)?;
-    let mut rank = Vec::with_capacity(count);
-    for (entry, &template) in (0..).zip(&template_of) {
-        let entries = &mut templates[template as usize].0.entries;
-        rank.push(entries.len() as u32);
-        entries.push(entry);
-    }
+    // Which of its template's texts one is takes a look at all texts before it.
+    let all = ValueRows { wanted: Wanted::ALL, ..*rows };
+    let template_of = given::get(&mut nested, count, templates.len() as u64, &all)?;
+    let mut numbers = Numbers::new(&template_of, templates.len());
+    let some = rows.wanted.items().map(|items| numbers.only(&template_of, items));
     let mut left = Left { values: SLOT_VALUES_MAX, bytes: SLOT_BYTES_MAX };
-    let mut got = Vec::with_capacity(templates.len());
-    for (mut template, slots) in templates {
-        for _ in 0..slots {
-            template.slots.push(get_slot(&mut nested, &template.entries, rows, &mut left)?);
+    for (at, (template, slots)) in templates.iter_mut().enumerate() {
+        let texts = match &some {
+            None => SlotTexts { count: numbers.entries[at].len(), wanted: Wanted::ALL, entries: &numbers.entries[at] },
+            Some(some) => SlotTexts {
+                count: numbers.entries[at].len(),
+                wanted: Wanted::only(&some[at].ranks),
+                entries: &some[at].entries,
+            },
+        };
+        for _ in 0..*slots {
+            template.slots.push(get_slot(&mut nested, texts, rows, &mut left)?);
         }
-        got.push(template);
     }
     let end = nested.end_nested()?;
     chunk.resume(end);
-    Ok(Templated { templates: got, template_of, rank })
+    let template_of = rows.wanted.of(template_of);
+    if some.is_some() {
+        numbers = Numbers::new(&template_of, templates.len());
+    }
+    let templates = templates.into_iter().zip(numbers.entries);
+    let templates = templates.map(|((template, _), entries)| Template { entries, ..template }).collect();
+    Ok(Templated { templates, template_of, rank: numbers.rank })
+}
+
+/// The texts of each template, and which of them each text is.
+struct Numbers {
+    entries: Vec<Vec<u32>>,
+    rank: Vec<u32>,
+}
+
+/// Some texts of one template.
+#[derive(Clone, Default)]
+struct TemplateTexts {
+    entries: Vec<u32>,
+    ranks: Vec<u32>,
+}
+
+impl Numbers {
+    fn new(template_of: &[u32], templates: usize) -> Self {
+        let mut entries = vec![Vec::new(); templates];
+        let mut rank = Vec::with_capacity(template_of.len());
+        for (entry, &template) in (0..).zip(template_of) {
+            let own = &mut entries[template as usize];
+            rank.push(own.len() as u32);
+            own.push(entry);
+        }
+        Self { entries, rank }
+    }
+
+    /// Of each template those among `items`.
+    fn only(&self, template_of: &[u32], items: &[u32]) -> Vec<TemplateTexts> {
+        let mut some = vec![TemplateTexts::default(); self.entries.len()];
+        for &item in items {
+            let own = &mut some[template_of[item as usize] as usize];
+            own.entries.push(item);
+            own.ranks.push(self.rank[item as usize]);
+        }
+        some
+    }
+}
+
+/// The texts whose variables are read.
+#[derive(Clone, Copy)]
+struct SlotTexts<'a> {
+    /// How many texts the template has.
+    count: usize,
+    /// Which of these are read.
+    wanted: Wanted<'a>,
+    /// Their numbers in the column.
+    entries: &'a [u32],
 }
 
 /// What the variables of one column may still take.
@@ -124,14 +182,15 @@ fn get_templates(chunk: &mut ChunkIn<'_>, mut literals: &[u8]) -> Result<Vec<(Te
 
 fn get_slot(
     chunk: &mut ChunkIn<'_>,
-    entries: &[u32],
+    texts: SlotTexts<'_>,
     rows: &ValueRows<'_>,
     left: &mut Left,
 ) -> Result<Slot, BlockError> {
-    let count = entries.len();
-    let Some(rest) = left.values.checked_sub(count.max(1)) else { return damaged("there are too many variables") };
+    let Some(rest) = left.values.checked_sub(texts.count.max(1)) else {
+        return damaged("there are too many variables");
+    };
     left.values = rest;
-    let slot = read_slot(chunk, entries, rows, left.bytes)?;
+    let slot = read_slot(chunk, texts, rows, left.bytes)?;
     let Some(rest) = left.bytes.checked_sub(slot.values.memory_bytes()) else {
         return damaged("variables are too long");
     };
@@ -141,16 +200,13 @@ fn get_slot(
 
 fn read_slot(
     chunk: &mut ChunkIn<'_>,
-    entries: &[u32],
+    texts: SlotTexts<'_>,
     rows: &ValueRows<'_>,
     bytes_max: usize,
 ) -> Result<Slot, BlockError> {
-    let count = entries.len();
+    let SlotTexts { count, wanted, entries } = texts;
     match chunk.head.byte()? {
-        OWN => match values::get_plain(chunk, count as u64)? {
-            stored if stored.len() == count => Ok(Slot { codes: stored.codes, values: stored.values }),
-            _ => damaged("a variable has a wrong number of values"),
-        },
+        OWN => values::get_plain(chunk, count, wanted).map(|own| Slot { codes: own.codes, values: own.values }),
         ROW_TIMES => {
             let pattern = get_pattern(chunk)?;
             let Some(times) = rows.times else { return damaged("templates need times though the footer denies it") };

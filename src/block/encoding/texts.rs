@@ -1,6 +1,6 @@
 //! Texts in frames of about a mebibyte, so that a few of them can be read without the rest.
 
-use super::{ChunkIn, ChunkOut, Pack, clusters, ints};
+use super::{ChunkIn, ChunkOut, Pack, Wanted, clusters, ints};
 use crate::block::error::damaged;
 use crate::block::wire::put_varint;
 use crate::block::{BlockError, Texts};
@@ -26,6 +26,36 @@ pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize, utf8: bool) -
     let clusters = ints::get_codes(chunk, count, clusters::CLUSTERS_MAX as u64 + 1)?;
     let texts = get_in_order(chunk, count, utf8)?;
     Ok(clusters::permuted(&texts, &clusters::inverse(&clusters::order_of(&clusters))))
+}
+
+/// As [`get`], some of `count` texts.
+pub(in crate::block) fn get_of(chunk: &mut ChunkIn<'_>, count: usize, wanted: Wanted<'_>) -> Result<Texts, BlockError> {
+    if wanted.is_none() {
+        return skip(chunk, count).map(|()| Texts::default());
+    }
+    let all = get(chunk, count, true)?;
+    Ok(match wanted.items() {
+        None => all,
+        Some(items) => clusters::permuted(&all, items),
+    })
+}
+
+fn skip(chunk: &mut ChunkIn<'_>, count: usize) -> Result<(), BlockError> {
+    let mut method = chunk.head.byte()?;
+    if method == CLUSTERED {
+        ints::get_of(chunk, count, Wanted::NONE)?;
+        method = chunk.head.byte()?;
+    }
+    match method {
+        ENDED => drop(chunk.head.byte()?),
+        MEASURED => drop(ints::get_of(chunk, count, Wanted::NONE)?),
+        _ => return damaged("texts have an unknown encoding"),
+    }
+    for _ in 0..chunk.head.count()? {
+        chunk.head.at_most(count as u64)?;
+        chunk.stream_if(false)?;
+    }
+    Ok(())
 }
 
 /// Where one byte occurs in no text, it ends each of them: zstd then finds text and end together,

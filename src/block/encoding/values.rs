@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::given::{self, Given};
 use super::ints::{ordered, signed};
-use super::{ChunkIn, ChunkOut, Pack, ints, templates, texts, typing};
+use super::{ChunkIn, ChunkOut, Pack, Wanted, ints, templates, texts, typing};
 use crate::block::column::TimeForm;
 use crate::block::error::damaged;
 use crate::block::gather::{dictionary_of, number, with_numbers};
@@ -22,11 +22,6 @@ pub(in crate::block) struct Stored {
 impl Stored {
     pub(in crate::block) fn new(codes: Option<Vec<u32>>, values: Values) -> Self {
         Self { codes, values }
-    }
-
-    /// How many values there are.
-    pub(in crate::block) fn len(&self) -> usize {
-        self.codes.as_ref().map_or_else(|| self.values.len(), Vec::len)
     }
 }
 
@@ -159,14 +154,16 @@ fn put_form(head: &mut Vec<u8>, form: TimeForm) {
     head.extend([form.separator, form.point, form.fraction, u8::from(form.zulu)]);
 }
 
-/// What templates may need of the rows of the values that are read.
+/// Which values are read, and what templates may need of their rows.
 #[derive(Clone, Copy, Default)]
 pub(in crate::block) struct ValueRows<'a> {
+    /// Which of the values are read.
+    pub(in crate::block) wanted: Wanted<'a>,
     /// The row of each value; `None`: value `i` is of row `i`.
     pub(in crate::block) row_of: Option<&'a [u32]>,
     /// The time of each row, if the column needs it.
     pub(in crate::block) times: Option<&'a [i64]>,
-    /// The columns that the column needs.
+    /// The columns that the column needs: the last as a whole, of the others those of the wanted rows.
     pub(in crate::block) columns: &'a [Arc<Column>],
 }
 
@@ -174,24 +171,27 @@ pub(in crate::block) struct ValueRows<'a> {
 pub(in crate::block) enum Got {
     /// Codes and values.
     Stored(Stored),
-    /// So many values, each the time of its row.
-    RowTimes(usize, TimeForm),
+    /// Each value is the time of its row.
+    RowTimes(TimeForm),
 }
 
-/// Reads codes and values; there may be at most `count_max` values.
-pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count_max: u64, rows: &ValueRows<'_>) -> Result<Got, BlockError> {
+/// Reads codes and values; there must be `count` values.
+pub(in crate::block) fn get(chunk: &mut ChunkIn<'_>, count: usize, rows: &ValueRows<'_>) -> Result<Got, BlockError> {
     let layout = chunk.head.byte()?;
-    let count = chunk.head.at_most(count_max)? as usize;
+    if chunk.head.at_most(count as u64)? as usize != count {
+        return damaged("a column has a wrong number of values");
+    }
     match layout {
         PLAIN if chunk.head.0.first() == Some(&ROW_TIMES) => {
             chunk.head.byte()?;
-            Ok(Got::RowTimes(count, get_form(chunk)?))
+            Ok(Got::RowTimes(get_form(chunk)?))
         }
         PLAIN => Ok(Got::Stored(Stored::new(None, get_values(chunk, count, rows)?))),
         DICTIONARY => {
             let entries = chunk.head.at_most(count as u64)? as usize;
             // An entry is not of one row.
-            let values = get_values(chunk, entries, &ValueRows::default())?;
+            let all = ValueRows { wanted: rows.wanted.all_or_none(), ..ValueRows::default() };
+            let values = get_values(chunk, entries, &all)?;
             let codes = given::get(chunk, count, entries as u64, rows)?;
             Ok(Got::Stored(Stored::new(Some(codes), values)))
         }
@@ -212,19 +212,23 @@ pub(in crate::block) fn entry_bytes(chunk: &mut ChunkIn<'_>, count_max: u64) -> 
 }
 
 /// Reads codes and values that are neither row times nor templates.
-pub(in crate::block) fn get_plain(chunk: &mut ChunkIn<'_>, count_max: u64) -> Result<Stored, BlockError> {
-    match get(chunk, count_max, &ValueRows::default())? {
+pub(in crate::block) fn get_plain(
+    chunk: &mut ChunkIn<'_>,
+    count: usize,
+    wanted: Wanted<'_>,
+) -> Result<Stored, BlockError> {
+    match get(chunk, count, &ValueRows { wanted, ..ValueRows::default() })? {
         Got::Stored(stored) => Ok(stored),
-        Got::RowTimes(..) => damaged("values have an impossible form"),
+        Got::RowTimes(_) => damaged("values have an impossible form"),
     }
 }
 
 fn get_values(chunk: &mut ChunkIn<'_>, count: usize, rows: &ValueRows<'_>) -> Result<Values, BlockError> {
     let form = chunk.head.byte()?;
     let form = match form {
-        TEXTS => return texts::get(chunk, count, true).map(Values::Texts),
+        TEXTS => return texts::get_of(chunk, count, rows.wanted).map(Values::Texts),
         TEMPLATED if !chunk.is_nested() => return templates::get(chunk, count, rows).map(Values::Templated),
-        HEX => return get_hex(chunk, count),
+        HEX => return get_hex(chunk, count, rows.wanted),
         INTEGERS => Values::Integers(Vec::new()),
         DECIMALS => match chunk.head.byte()? {
             scale @ 1..=18 => Values::Decimals { values: Vec::new(), scale },
@@ -235,7 +239,7 @@ fn get_values(chunk: &mut ChunkIn<'_>, count: usize, rows: &ValueRows<'_>) -> Re
         TIMES => Values::Times { values: Vec::new(), form: get_form(chunk)? },
         _ => return damaged("values have an unknown form"),
     };
-    let mut keys = ints::get(chunk, count)?;
+    let mut keys = ints::get_of(chunk, count, rows.wanted)?;
     if is_signed(&form) {
         keys.iter_mut().for_each(|key| *key = signed(*key) as u64);
     }
@@ -243,12 +247,22 @@ fn get_values(chunk: &mut ChunkIn<'_>, count: usize, rows: &ValueRows<'_>) -> Re
     Ok(with_numbers(&form, keys))
 }
 
-fn get_hex(chunk: &mut ChunkIn<'_>, count: usize) -> Result<Values, BlockError> {
+fn get_hex(chunk: &mut ChunkIn<'_>, count: usize, wanted: Wanted<'_>) -> Result<Values, BlockError> {
     let flags = chunk.head.at_most(3)? as u8;
     let (upper, hyphens) = (flags & 1 != 0, flags & 2 != 0);
     let width = chunk.head.at_most(u64::from(u16::MAX))? as u16;
-    let bytes = chunk.stream()?.into_owned();
-    if width == 0 || (hyphens && width != 16) || bytes.len() != count.saturating_mul(usize::from(width)) {
+    let size = usize::from(width);
+    let bytes = match chunk.stream_if(!wanted.is_none())? {
+        Some(bytes) if bytes.len() != count.saturating_mul(size) => {
+            return damaged("hexadecimal values have a wrong length");
+        }
+        Some(bytes) => match wanted.items() {
+            None => bytes.into_owned(),
+            Some(items) => items.iter().flat_map(|&item| &bytes[item as usize * size..][..size]).copied().collect(),
+        },
+        None => Vec::new(),
+    };
+    if width == 0 || (hyphens && width != 16) {
         return damaged("hexadecimal values have a wrong length");
     }
     Ok(Values::Hex { bytes, width, upper, hyphens })

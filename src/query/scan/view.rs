@@ -26,6 +26,8 @@ pub(crate) struct StoredView {
     pub(crate) footer: Arc<Footer>,
     pub(crate) group: usize,
     chunks: HashMap<ChunkKey, Chunk, foldhash::fast::FixedState>,
+    /// The loaded columns that hold the values of some rows only: those which whoever has the view asks about.
+    of_some_rows: Vec<ChunkKey>,
 }
 
 /// How large a column is.
@@ -238,24 +240,30 @@ impl View {
             Self::Stored(stored) => stored.chunks.keys().any(of_values),
         }
     }
-
-    /// Puts a loaded part in its place.
-    pub(crate) fn insert(&mut self, key: ChunkKey, chunk: Chunk) {
-        match self {
-            Self::Memory(_) => panic!("nothing is loaded into a group that is in memory"),
-            Self::Stored(stored) => drop(stored.chunks.insert(key, chunk)),
-        }
-    }
 }
 
 impl StoredView {
     pub(crate) fn new(footer: Arc<Footer>, group: usize) -> Self {
-        Self { footer, group, chunks: HashMap::default() }
+        Self { footer, group, chunks: HashMap::default(), of_some_rows: Vec::new() }
     }
 
     /// A loaded part.
     pub(crate) fn loaded(&self, key: ChunkKey) -> Option<&Chunk> {
         self.chunks.get(&key)
+    }
+
+    /// Whether a part is loaded, and as a whole if it must be.
+    pub(crate) fn is_loaded(&self, key: ChunkKey, whole: bool) -> bool {
+        self.chunks.contains_key(&key) && !(whole && self.of_some_rows.contains(&key))
+    }
+
+    /// Puts a loaded part in its place.
+    pub(crate) fn insert(&mut self, key: ChunkKey, chunk: Chunk, whole: bool) {
+        self.chunks.insert(key, chunk);
+        self.of_some_rows.retain(|&other| other != key);
+        if !whole {
+            self.of_some_rows.push(key);
+        }
     }
 
     fn get(&self, key: ChunkKey) -> Result<&Chunk, Missing> {

@@ -14,7 +14,8 @@ use crate::engine::{BlockEntry, BlockId, Digest, Watermarks};
 use crate::event::{EventId, Line, LineKind, LineParser, Origin, PartitionKey, Sequence};
 use crate::host::{BoxFuture, DirEntry, Disk, DiskFile, DiskLock, UnixNanos, real};
 use crate::query::{
-    Access, Cancel, ContextRequest, CountMode, QueryContext, QueryLimits, SearchAnswer, SearchRequest, context, search,
+    Access, Cancel, ContextRequest, CountMode, QueryContext, QueryLimits, QueryShared, SearchAnswer, SearchRequest,
+    context, search,
 };
 
 #[test]

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DiscoveredField } from "../api/types";
-import { local } from "./complete";
+import { local, option } from "./complete";
 import { errorSpan } from "./QueryBar";
 
 const field = (name: string, top: string[]): DiscoveredField => ({ name, kind: "text", coverage: 1, distinct: top.length, distinct_capped: false, top: top.map((v) => [v, 1]), groupable: true, interesting: true });
@@ -20,4 +20,10 @@ describe("where an error is", () => {
   it("counts characters, not UTF-16 units", () => expect(errorSpan("😀 (a", error(3, 1))).toEqual({ from: 3, to: 4 }));
   it("may lie behind the last character", () => expect(errorSpan("a AND", error(6, 1))).toEqual({ from: 5, to: 5 }));
   it("is nowhere in the query when another parameter is wrong", () => expect(errorSpan("a", { ...error(1, 1), parameter: "sort" })).toBeNull());
+});
+
+it("a later answer with the same items gives the same options, so that the chosen one stays chosen", () => {
+  const item = { kind: "field", text: "level:", detail: "text" } as const;
+  expect(option({ ...item })).toBe(option({ ...item }));
+  expect(option({ ...item, detail: "number" })).not.toBe(option(item));
 });

@@ -50,8 +50,18 @@ export async function complete(query: string, cursor: number, explicit: boolean,
 
 const RANK: Record<CompletionItem["kind"], number> = { value: 3, field: 2, stage: 1, function: 1, keyword: 0 };
 
-function option(item: CompletionItem): Completion {
-  return { label: item.text, ...(item.detail ? { detail: item.detail } : {}), boost: RANK[item.kind] ?? 0 };
+/** Options by what they say. The list keeps the chosen option when it is made anew only if that is the same object. */
+const known = new Map<string, Completion>();
+const KNOWN_MAX = 2000;
+
+export function option(item: CompletionItem): Completion {
+  const key = JSON.stringify([item.kind, item.text, item.detail]);
+  const same = known.get(key);
+  if (same) return same;
+  if (known.size >= KNOWN_MAX) known.clear();
+  const made = { label: item.text, ...(item.detail ? { detail: item.detail } : {}), boost: RANK[item.kind] ?? 0 };
+  known.set(key, made);
+  return made;
 }
 
 /** Completion out of what the page knows. Pure. */

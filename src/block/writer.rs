@@ -98,6 +98,7 @@ impl BlockWriter {
             return;
         }
         assert!(group.rows <= super::group::ROW_GROUP_ROWS_MAX, "the merger cuts groups");
+        self.compressor.set_texts_are_few(group.rows <= DENSE_ROWS_MAX);
         // Shapes first: they tell the footer most names, in the order in which they have them.
         let shape_of_row = self.add_shapes(group);
         let mut columns = self.add_paths(group);
@@ -151,7 +152,8 @@ impl BlockWriter {
             footer::put_group(&mut body, group, pools);
         }
         let chunks_len = self.taken + self.bytes.len() as u64;
-        self.bytes.extend(footer::finish(&body, chunks_len, FOOTER_LEVEL));
+        let level = if body.len() <= DENSE_FOOTER_BYTES_MAX { DENSE_FOOTER_LEVEL } else { FOOTER_LEVEL };
+        self.bytes.extend(footer::finish(&body, chunks_len, level));
         let groups = || self.groups.iter().map(|(group, _)| group);
         let summary = BlockSummary {
             rows: groups().map(|group| u64::from(group.rows)).sum(),
@@ -242,7 +244,7 @@ impl BlockWriter {
         }
         let parts = Parts { head: out.head, body: out.body };
         if let Some(texts) = plain_texts
-            && self.encode(|out| out.stream(&texts, Pack::Numbers)).len() < parts.len()
+            && self.encode(|out| out.stream(&texts, Pack::Text)).len() < parts.len()
         {
             return EncodedColumn::plain(path, &column, needs_shapes, texts);
         }
@@ -483,6 +485,9 @@ fn spellings_of(group: &RowGroup, paths: &PathTable) -> BTreeMap<PathId, Vec<Spe
 const NO_CHUNK: ChunkRef = ChunkRef { offset: 0, len: 0, head_len: 0, checksum: 0, pooled: None };
 /// zstd's level for the footer: it is small, and read more often than anything else.
 const FOOTER_LEVEL: i32 = 9;
+/// Up to this length it costs little to do better.
+const DENSE_FOOTER_BYTES_MAX: usize = 1 << 20;
+const DENSE_FOOTER_LEVEL: i32 = 19;
 /// Columns with fewer values, and with less memory in bytes, share a chunk.
 const POOLED_VALUES_MAX: usize = 256;
 const POOLED_BYTES_MAX: usize = 2048;
@@ -495,6 +500,8 @@ const PLAIN_BYTES_MAX: usize = 1 << 20;
 const PLAIN_TRIED_VALUES_MAX: usize = 4096;
 /// Length at which a pool is closed, in bytes.
 const POOL_BYTES: usize = 1 << 20;
+/// Texts of groups of no more rows are compressed as well as can be.
+const DENSE_ROWS_MAX: u32 = 1 << 14;
 /// How much of a group's pools is compressed as well as can be, in bytes.
 const DENSE_BYTES_MAX: usize = 4 << 20;
 const _: () = assert!(POOL_BYTES + PLAIN_BYTES_MAX < footer::POOL_BYTES_MAX as usize);

@@ -14,17 +14,25 @@ pub(in crate::block) struct Compressor {
     text: zstd::bulk::Compressor<'static>,
     /// For what is little.
     dense: zstd::bulk::Compressor<'static>,
+    /// Whether all texts are little.
+    texts_are_few: bool,
 }
 
 impl Compressor {
     pub(in crate::block) fn new(level: i32, text_level: i32) -> Self {
         let make = |level| zstd::bulk::Compressor::new(level).expect("the level is one that zstd has");
-        Self { fast: make(level), text: make(text_level), dense: make(DENSE_LEVEL) }
+        Self { fast: make(level), text: make(text_level), dense: make(DENSE_LEVEL), texts_are_few: false }
+    }
+
+    /// Says whether there are so few texts from here on that time does not matter.
+    pub(in crate::block) fn set_texts_are_few(&mut self, are_few: bool) {
+        self.texts_are_few = are_few;
     }
 
     fn compress(&mut self, bytes: &[u8], pack: Pack) -> Vec<u8> {
         let compressor = match pack {
             Pack::Dense => &mut self.dense,
+            Pack::Text if self.texts_are_few => &mut self.dense,
             Pack::Text => &mut self.text,
             Pack::Raw | Pack::Numbers => &mut self.fast,
         };
@@ -296,8 +304,9 @@ const POOLED_BYTES_MAX: usize = 512;
 const COMPRESS_BYTES_MIN: usize = 48;
 /// Streams up to this stand in the head: a checksum would be as long.
 const INLINE_BYTES_MAX: usize = 32;
-/// zstd's level for what is little: some 3 MB a second.
-const DENSE_LEVEL: i32 = 19;
+/// zstd's level for what is little: some 9 MB a second. The levels above take thrice the time for a
+/// hundredth.
+const DENSE_LEVEL: i32 = 16;
 /// How much of a long stream is compressed to see whether the rest should be.
 const SAMPLE_BYTES: usize = 16 << 10;
 /// Decompressed length of one stream. Bounds what a hostile block can make the reader allocate.

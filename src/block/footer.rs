@@ -8,9 +8,10 @@ use super::encoding::presence::SlotIndex;
 use super::encoding::stream::decompress;
 use super::error::{damaged, is_sum};
 use super::group::ROW_GROUP_ROWS_MAX;
-use super::shape::{Shape, ShapePart, ShapeTable};
-use super::wire::{Input, put_bytes, put_signed, put_varint};
-use crate::event::{LineKind, Origin, PathId, PathTable, Spelling};
+use super::shape::ShapeTable;
+use super::skeleton;
+use super::wire::{Input, put_signed, put_varint};
+use crate::event::{Origin, PathId, PathTable};
 
 /// What a block has, without its rows.
 #[derive(Clone, Debug)]
@@ -79,6 +80,8 @@ pub struct ColumnInfo {
     pub refers: Vec<PathId>,
     /// Length of its texts in bytes, about: what decoding costs.
     pub text_bytes: u64,
+    /// Whether its chunk is nothing but its texts.
+    pub(super) plain: bool,
     pub(super) chunk: ChunkRef,
     pub(super) filter: Option<ChunkRef>,
 }
@@ -232,8 +235,7 @@ impl Footer {
 
     fn read(body: &[u8], file_len: u64, chunks_len: u64) -> Result<Self, BlockError> {
         let mut input = Input(body);
-        let paths = read_paths(&mut input)?;
-        let shapes = read_shapes(&mut input, paths.len())?;
+        let (paths, shapes) = skeleton::read(&mut input)?;
         let mut slots = SlotIndex::default();
         for (number, shape) in shapes.shapes.iter().enumerate() {
             slots.add(number as u32, shape);
@@ -302,92 +304,6 @@ pub(super) fn finish(body: &[u8], chunks_len: u64, level: i32) -> Vec<u8> {
     out
 }
 
-pub(super) fn put_paths(out: &mut Vec<u8>, paths: &PathTable) {
-    put_varint(out, paths.len() as u64);
-    paths.iter().for_each(|(_, name)| put_bytes(out, name.as_bytes()));
-}
-
-fn read_paths(input: &mut Input<'_>) -> Result<PathTable, BlockError> {
-    let mut paths = PathTable::new();
-    for id in 0..input.count()? {
-        if paths.intern(input.text()?).0 as usize != id {
-            return damaged("a field path comes twice");
-        }
-    }
-    Ok(paths)
-}
-
-pub(super) fn put_shapes(out: &mut Vec<u8>, table: &ShapeTable) {
-    put_varint(out, table.shapes.len() as u64);
-    for shape in &table.shapes {
-        out.extend([shape.kind as u8, u8::from(shape.verbatim)]);
-        put_optional(out, shape.message.map(|path| path.0));
-        put_optional(out, shape.source.map(|path| path.0));
-        put_varint(out, shape.parts.len() as u64);
-        for part in &shape.parts {
-            match part {
-                ShapePart::Literal(range) => {
-                    out.push(LITERAL);
-                    put_bytes(out, table.literal(range));
-                }
-                ShapePart::Slot(path, spelling) => {
-                    out.push(SLOT + *spelling as u8);
-                    put_varint(out, u64::from(path.0));
-                }
-            }
-        }
-    }
-}
-
-fn read_shapes(input: &mut Input<'_>, paths: usize) -> Result<ShapeTable, BlockError> {
-    let count = input.count()?;
-    let mut table = ShapeTable::default();
-    for _ in 0..count {
-        let kind = match input.byte()? {
-            0 => LineKind::Json,
-            1 => LineKind::Text,
-            _ => return damaged("a shape is of an unknown kind"),
-        };
-        let verbatim = input.flag()?;
-        let message = read_optional(input, paths)?;
-        let source = read_optional(input, paths)?;
-        let parts = input.count()?;
-        if verbatim && parts > 0 {
-            return damaged("a verbatim shape has parts");
-        }
-        let parts = (0..parts).map(|_| read_part(input, paths, &mut table.literals)).collect::<Result<_, _>>()?;
-        table.shapes.push(Shape { kind, verbatim, parts, message, source });
-    }
-    Ok(table)
-}
-
-fn read_part(input: &mut Input<'_>, paths: usize, literals: &mut Vec<u8>) -> Result<ShapePart, BlockError> {
-    let tag = input.byte()?;
-    if tag == LITERAL {
-        let start = literals.len() as u32;
-        literals.extend_from_slice(input.sized()?);
-        return Ok(ShapePart::Literal(start..literals.len() as u32));
-    }
-    let Some(spelling) = Spelling::from_code(tag - SLOT) else { return damaged("a value has an unknown spelling") };
-    Ok(ShapePart::Slot(read_path(input, paths)?, spelling))
-}
-
-fn read_path(input: &mut Input<'_>, paths: usize) -> Result<PathId, BlockError> {
-    let path = input.varint()?;
-    if path < paths as u64 { Ok(PathId(path as u32)) } else { damaged("a field path is unknown") }
-}
-
-fn put_optional(out: &mut Vec<u8>, path: Option<u32>) {
-    put_varint(out, path.map_or(0, |path| u64::from(path) + 1));
-}
-
-fn read_optional(input: &mut Input<'_>, paths: usize) -> Result<Option<PathId>, BlockError> {
-    match input.at_most(paths as u64)? {
-        0 => Ok(None),
-        path => Ok(Some(PathId(path as u32 - 1))),
-    }
-}
-
 pub(super) fn put_group(out: &mut Vec<u8>, group: &GroupInfo, pools: &[ChunkRef]) {
     put_varint(out, u64::from(group.rows));
     out.push(u8::from(group.sorted));
@@ -424,12 +340,15 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         (column.filter.is_some(), HAS_FILTER),
         (column.chunk.pooled.is_some(), IS_POOLED),
         (!column.refers.is_empty(), HAS_REFERENCES),
+        (column.plain, IS_PLAIN),
     ];
     out.push(column.form as u8);
     out.push(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
     put_varint(out, u64::from(column.values));
     column.distinct.iter().for_each(|&distinct| put_varint(out, u64::from(distinct)));
-    put_varint(out, column.text_bytes);
+    if !column.plain {
+        put_varint(out, column.text_bytes);
+    }
     if let Some(bounds) = column.bounds {
         put_signed(out, bounds.min);
         put_varint(out, bounds.max.wrapping_sub(bounds.min) as u64);
@@ -443,9 +362,10 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         Some(own) => {
             let pool = pools.iter().position(|pool| pool.offset == column.chunk.offset);
             put_varint(out, pool.expect("a pooled chunk lies in a pool of its group") as u64);
-            put_varint(out, u64::from(own.start));
             put_varint(out, u64::from(own.len));
-            put_varint(out, u64::from(own.head_len));
+            if !column.plain {
+                put_varint(out, u64::from(own.head_len));
+            }
         }
         None => put_chunk(out, &column.chunk),
     }
@@ -484,7 +404,8 @@ fn read_group(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<
     let origins = (0..input.count()?).map(|_| read_origin(input)).collect::<Result<Vec<_>, _>>()?;
     let (times, ids, shapes) = (place.chunk(input)?, place.chunk(input)?, place.chunk(input)?);
     let verbatim = if input.flag()? { Some(place.chunk(input)?) } else { None };
-    let pools = (0..input.count()?).map(|_| place.chunk(input)).collect::<Result<Vec<_>, _>>()?;
+    let mut pools =
+        (0..input.count()?).map(|_| Ok((place.chunk(input)?, 0))).collect::<Result<Vec<_>, BlockError>>()?;
     let count = input.count()?;
     let mut columns: Vec<ColumnInfo> = Vec::new();
     for _ in 0..count {
@@ -493,7 +414,7 @@ fn read_group(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<
         if path >= paths as u64 || (step == 0 && !columns.is_empty()) {
             return damaged("the columns of a group are in disorder");
         }
-        columns.push(read_column(input, place, PathId(path as u32), &pools)?);
+        columns.push(read_column(input, place, PathId(path as u32), &mut pools)?);
     }
     check_refers(&columns)?;
     Ok(GroupInfo { rows, sorted, time_min, time_max, origins, columns, times, ids, shapes, verbatim })
@@ -508,27 +429,24 @@ fn read_column(
     input: &mut Input<'_>,
     place: &mut Place,
     path: PathId,
-    pools: &[ChunkRef],
+    pools: &mut [(ChunkRef, u32)],
 ) -> Result<ColumnInfo, BlockError> {
     let Some(form) = Form::from_code(input.byte()?) else { return damaged("values have an unknown form") };
     let flags = input.byte()?;
-    if flags & UNUSED != 0 {
-        return damaged("a column has an unknown flag");
-    }
     let has = |flag: u8| flags & flag != 0;
+    let plain = has(IS_PLAIN);
+    if plain && (!has(IS_POOLED) || has(HAS_DICTIONARY | NEEDS_TIMES | HAS_REFERENCES)) {
+        return damaged("a column has flags that exclude each other");
+    }
     let values = input.at_most(VALUES_MAX)? as u32;
     let distinct = if has(HAS_DICTIONARY) { Some(input.at_most(u64::from(values))? as u32) } else { None };
-    let text_bytes = input.varint()?;
+    let text_bytes = if plain { 0 } else { input.varint()? };
     let bounds = if has(HAS_BOUNDS) { Some(read_bounds(input)?) } else { None };
     let refers = if has(HAS_REFERENCES) { read_refers(input)? } else { Vec::new() };
-    let chunk = if has(IS_POOLED) {
-        let Some(pool) = pools.get(input.varint()? as usize) else { return damaged("a pool is unknown") };
-        let max = u64::from(POOL_BYTES_MAX);
-        let (start, len) = (input.at_most(max)? as u32, input.at_most(max)? as u32);
-        let head_len = input.at_most(u64::from(len))? as u32;
-        ChunkRef { pooled: Some(Pooled { start, len, head_len }), ..*pool }
-    } else {
-        place.chunk(input)?
+    let chunk = if has(IS_POOLED) { read_pooled(input, plain, pools)? } else { place.chunk(input)? };
+    let text_bytes = match chunk.pooled {
+        Some(own) if plain => u64::from(own.len).saturating_sub(u64::from(values)),
+        _ => text_bytes,
     };
     let filter = if has(HAS_FILTER) { Some(place.chunk(input)?) } else { None };
     let (needs_shapes, needs_times) = (has(NEEDS_SHAPES), has(NEEDS_TIMES));
@@ -542,9 +460,24 @@ fn read_column(
         needs_times,
         refers,
         text_bytes,
+        plain,
         chunk,
         filter,
     })
+}
+
+/// Where a chunk lies in one of the pools: behind the one before it. Of each pool it is known how long
+/// it is so far.
+fn read_pooled(input: &mut Input<'_>, plain: bool, pools: &mut [(ChunkRef, u32)]) -> Result<ChunkRef, BlockError> {
+    let pool = input.varint()?;
+    let Some((pool, start)) = usize::try_from(pool).ok().and_then(|pool| pools.get_mut(pool)) else {
+        return damaged("a pool is unknown");
+    };
+    let len = input.at_most(u64::from(POOL_BYTES_MAX - *start))? as u32;
+    let head_len = if plain { len } else { input.at_most(u64::from(len))? as u32 };
+    let chunk = ChunkRef { pooled: Some(Pooled { start: *start, len, head_len }), ..*pool };
+    *start += len;
+    Ok(chunk)
 }
 
 fn read_refers(input: &mut Input<'_>) -> Result<Vec<PathId>, BlockError> {
@@ -589,16 +522,13 @@ pub(super) const FOOTER_BYTES_MAX: u32 = 256 << 20;
 /// Values of one column in one group.
 pub(super) const VALUES_MAX: u64 = 1 << 26;
 /// Decompressed length of a pool in bytes.
-pub(super) const POOL_BYTES_MAX: u32 = 1 << 20;
-
-const LITERAL: u8 = 0;
-const SLOT: u8 = 1;
+pub(super) const POOL_BYTES_MAX: u32 = 4 << 20;
 
 const HAS_DICTIONARY: u8 = 1;
 const HAS_BOUNDS: u8 = 2;
 const NEEDS_SHAPES: u8 = 4;
 const NEEDS_TIMES: u8 = 8;
 const HAS_FILTER: u8 = 16;
+const IS_PLAIN: u8 = 32;
 const IS_POOLED: u8 = 64;
 const HAS_REFERENCES: u8 = 128;
-const UNUSED: u8 = 32;

@@ -19,6 +19,8 @@ pub(super) struct Chosen<'g> {
     pub(super) given: Option<Given>,
     /// The columns that reading it needs.
     pub(super) refers: Vec<PathId>,
+    /// Whether it tells other columns' codes by its own.
+    pub(super) tells: bool,
 }
 
 /// The forms of all columns.
@@ -38,7 +40,7 @@ fn typed(path: PathId, column: &Column) -> Chosen<'_> {
         Some(stored) => Cow::Owned(Column { rows: column.rows.clone(), codes: stored.codes, values: stored.values }),
         None => Cow::Borrowed(column),
     };
-    Chosen { path, column, references: References::new(), given: None, refers: Vec::new() }
+    Chosen { path, column, references: References::new(), given: None, refers: Vec::new(), tells: false }
 }
 
 /// Takes texts apart into templates. Their variables may repeat what columns say that are not texts of
@@ -91,6 +93,7 @@ fn condition(chosen: &mut [Chosen<'_>], compressor: &mut Compressor) {
             chosen[target].given = Some(given);
             chosen[target].refers.push(teller_path);
             tells[teller] = true;
+            chosen[teller].tells = true;
         }
     }
 }
@@ -105,6 +108,8 @@ fn promises(chosen: &[Chosen<'_>]) -> Vec<(u64, usize, usize)> {
         numbers
     };
     let tellers = largest(is_teller, TELLERS_MAX);
+    let is_small = chosen.iter().all(|own| own.column.len() <= SMALL_GROUP_CODES);
+    let least = if is_small { SAVING_BYTES_MIN_SMALL } else { SAVING_BYTES_MIN };
     let mut promises = Vec::new();
     for target in largest(|column| codes_of(column).is_some(), TARGETS_MAX) {
         let column = &*chosen[target].column;
@@ -113,7 +118,7 @@ fn promises(chosen: &[Chosen<'_>]) -> Vec<(u64, usize, usize)> {
             let told_by = &*chosen[teller].column;
             if told_by.values.len() < codes_entries(column) {
                 let saving = saving_bits(column, codes, told_by);
-                if saving > 8 * SAVING_BYTES_MIN {
+                if saving > 8 * least {
                     promises.push((saving, target, teller));
                 }
             }
@@ -181,7 +186,7 @@ fn stored_len(compressor: &mut Compressor, put: impl FnOnce(&mut ChunkOut<'_>)) 
 }
 
 /// Fewer codes are not worth a look at other columns.
-const TOLD_CODES_MIN: usize = 4096;
+const TOLD_CODES_MIN: usize = 256;
 /// A column with more entries would need more heads than it saves.
 const TELLER_ENTRIES_MAX: usize = 256;
 /// Columns that are asked, and columns whose codes may be told: those of most values.
@@ -193,3 +198,6 @@ const TRIALS_MAX: usize = 3;
 const SAMPLE_CODES: usize = 1024;
 /// A smaller saving is not worth reading two columns for one, in bytes.
 const SAVING_BYTES_MIN: u64 = 2048;
+/// The same where no column has more codes than this: reading another one costs little there.
+const SAVING_BYTES_MIN_SMALL: u64 = 64;
+const SMALL_GROUP_CODES: usize = 1 << 14;

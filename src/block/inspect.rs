@@ -142,6 +142,9 @@ fn text_bytes(group: &RowGroup, info: &ColumnInfo) -> u64 {
 }
 
 fn encoding(column: &ColumnInfo) -> String {
+    if column.plain {
+        return "few texts".to_owned();
+    }
     let form = match column.form {
         Form::Texts => "texts",
         Form::Integers => "integers",
@@ -170,16 +173,20 @@ fn add_parts(
 ) -> Result<(), BlockError> {
     opened_column(column, bytes, |mut chunk, pool_len| {
         let all = chunk.left();
+        let share = |part: usize| match pool_len {
+            Some(pool) => (part as u64 * bytes.len() as u64).div_ceil(pool.max(1) as u64),
+            None => part as u64,
+        };
+        if column.plain {
+            size.values_bytes += share(all);
+            return Ok(());
+        }
         let shapes = Some(shapes).filter(|_| column.needs_shapes);
         presence::get(&mut chunk, rows, column.path, shapes, VALUES_MAX)?;
         let presence = all - chunk.left();
         let entries = match column.distinct {
             Some(_) => values::entry_bytes(&mut chunk, VALUES_MAX)?,
             None => 0,
-        };
-        let share = |part: usize| match pool_len {
-            Some(pool) => (part as u64 * bytes.len() as u64).div_ceil(pool.max(1) as u64),
-            None => part as u64,
         };
         size.presence_bytes += share(presence);
         size.dictionary_bytes += share(entries);

@@ -21,11 +21,13 @@ mod gather;
 pub mod group;
 pub mod inspect;
 pub mod merge;
+mod plain;
 #[cfg(test)]
 pub(crate) mod random;
 pub mod raw;
 pub mod reader;
 pub mod shape;
+mod skeleton;
 mod split;
 pub mod templated;
 #[cfg(test)]

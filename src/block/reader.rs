@@ -10,7 +10,7 @@ use super::encoding::{ChunkIn, Wanted, ints, texts};
 use super::error::{damaged, is_sum};
 use super::filter::FilterReader;
 use super::footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, GroupInfo, POOL_BYTES_MAX, VALUES_MAX};
-use super::{BlockError, Column, RowGroup, Texts, Values};
+use super::{BlockError, Column, RowGroup, Texts, Values, plain};
 use crate::event::{Origin, PathId};
 
 /// Origin and sequence of each row of a group.
@@ -276,6 +276,9 @@ fn decode_values(
     context: Context<'_>,
 ) -> Result<Column, BlockError> {
     let shapes = context.shapes.filter(|_| info.needs_shapes);
+    if info.plain {
+        return plain::get(chunk, group.rows, info, shapes, context.rows);
+    }
     let row_of = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
     let count = row_of.as_ref().map_or(group.rows as usize, |rows| rows.len());
     if count != info.values as usize || count == 0 {

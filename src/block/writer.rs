@@ -9,7 +9,7 @@ use super::filter::FilterBuilder;
 use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
 use super::forms::{self, Chosen};
 use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
-use super::{Column, RowGroup, ShapePart, Values};
+use super::{Column, RowGroup, ShapePart, Values, plain, skeleton};
 use crate::event::{PathId, PathTable, Spelling};
 
 /// How a block is written.
@@ -98,9 +98,11 @@ impl BlockWriter {
             return;
         }
         assert!(group.rows <= super::group::ROW_GROUP_ROWS_MAX, "the merger cuts groups");
+        self.compressor.set_texts_are_few(group.rows <= DENSE_ROWS_MAX);
+        // Shapes first: they tell the footer most names, in the order in which they have them.
+        let shape_of_row = self.add_shapes(group);
         let mut columns = self.add_paths(group);
         columns.sort_by_key(|&(path, _)| path);
-        let shape_of_row = self.add_shapes(group);
         let slots = std::mem::take(&mut self.slots);
         let rows_by_shape = RowsByShape::new(&slots, &shape_of_row);
         let spellings = spellings_of(group, &self.paths);
@@ -144,14 +146,14 @@ impl BlockWriter {
     pub fn finish(mut self) -> (Vec<u8>, BlockSummary) {
         let mut body = Vec::new();
         let shapes = self.shapes.finish();
-        footer::put_paths(&mut body, &self.paths);
-        footer::put_shapes(&mut body, &shapes);
+        skeleton::put(&mut body, &self.paths, &shapes);
         super::wire::put_varint(&mut body, self.groups.len() as u64);
         for (group, pools) in &self.groups {
             footer::put_group(&mut body, group, pools);
         }
         let chunks_len = self.taken + self.bytes.len() as u64;
-        self.bytes.extend(footer::finish(&body, chunks_len, FOOTER_LEVEL));
+        let level = if body.len() <= DENSE_FOOTER_BYTES_MAX { DENSE_FOOTER_LEVEL } else { FOOTER_LEVEL };
+        self.bytes.extend(footer::finish(&body, chunks_len, level));
         let groups = || self.groups.iter().map(|(group, _)| group);
         let summary = BlockSummary {
             rows: groups().map(|group| u64::from(group.rows)).sum(),
@@ -185,13 +187,10 @@ impl BlockWriter {
 
     fn add_shape(&mut self, group: &RowGroup, number: u32) -> u32 {
         let shape = &group.shapes.shapes[number as usize];
-        let slots: BTreeMap<PathId, PathId> = shape
-            .slots()
-            .map(|(path, _)| path)
-            .chain(shape.message)
-            .chain(shape.source)
-            .map(|path| (path, self.paths.intern(group.paths.name(path))))
-            .collect();
+        let mut slots: BTreeMap<PathId, PathId> = BTreeMap::new();
+        for path in shape.slots().map(|(path, _)| path).chain(shape.message).chain(shape.source) {
+            slots.entry(path).or_insert_with(|| self.paths.intern(group.paths.name(path)));
+        }
         let head = head_of(shape);
         let head =
             ShapeHead { message: head.message.map(|p| slots[&p]), source: head.source.map(|p| slots[&p]), ..head };
@@ -220,13 +219,22 @@ impl BlockWriter {
         rows_by_shape: &RowsByShape<'_>,
         spellings: &[Spelling],
     ) -> EncodedColumn {
-        let Chosen { path, column, references, given, refers } = chosen;
+        let Chosen { path, column, references, given, refers, tells } = chosen;
         let (codes, own_values) = (column.codes.as_deref(), &column.values);
         let row_times = row_time_form(group, &column);
         let small = column.len() < POOLED_VALUES_MAX && own_values.memory_bytes() < POOLED_BYTES_MAX;
         let mut out = ChunkOut::new((!small).then_some(&mut self.compressor));
         presence::put(&mut out, column.rows.as_deref(), path, rows_by_shape);
         let needs_shapes = presence::needs_shapes(&out);
+        // What tells is read back with the same entries in the same order.
+        let may_be_plain =
+            column.len() <= PLAIN_TRIED_VALUES_MAX && row_times.is_none() && !tells && presence::is_known(&out);
+        let plain_texts = if may_be_plain { plain::texts(&column, PLAIN_BYTES_MAX) } else { None };
+        if column.len() < PLAIN_VALUES_MAX
+            && let Some(texts) = plain_texts
+        {
+            return EncodedColumn::plain(path, &column, needs_shapes, texts);
+        }
         match row_times {
             Some(form) => values::put_row_times(&mut out, column.len(), form),
             None => {
@@ -235,6 +243,11 @@ impl BlockWriter {
             }
         }
         let parts = Parts { head: out.head, body: out.body };
+        if let Some(texts) = plain_texts
+            && self.encode(|out| out.stream(&texts, Pack::Text)).len() < parts.len()
+        {
+            return EncodedColumn::plain(path, &column, needs_shapes, texts);
+        }
         let filter = match self.options.filters {
             true => self.filters.filter(own_values, spellings, parts.len(), &mut self.compressor),
             false => None,
@@ -252,6 +265,7 @@ impl BlockWriter {
                 needs_times: row_times.is_some() || has_times(own_values),
                 refers,
                 text_bytes: text_bytes(codes, own_values),
+                plain: false,
                 chunk: NO_CHUNK,
                 filter: None,
             },
@@ -260,21 +274,28 @@ impl BlockWriter {
         }
     }
 
-    /// Writes the small columns' chunks, several in one.
+    /// Writes the small columns' chunks, several in one; those that are nothing but texts by themselves.
     fn add_pools(&mut self, columns: &mut [EncodedColumn]) -> Vec<ChunkRef> {
         let mut pools = Vec::new();
-        let mut pool = Vec::new();
-        let mut waiting: Vec<&mut EncodedColumn> = Vec::new();
-        let mut small = columns.iter_mut().filter(|column| column.pooled).peekable();
-        while let Some(column) = small.next() {
-            let Parts { head, body } = &column.parts;
-            let (start, len, head_len) = (pool.len() as u32, column.parts.len() as u32, head.len() as u32);
-            pool.extend_from_slice(head);
-            pool.extend_from_slice(body);
-            column.info.chunk.pooled = Some(Pooled { start, len, head_len });
-            waiting.push(column);
-            if pool.len() >= POOL_BYTES || small.peek().is_none() {
-                let parts = self.encode(|out| out.stream(&pool, Pack::Text));
+        let mut dense_left = DENSE_BYTES_MAX;
+        for plain in [true, false] {
+            let own = columns.iter_mut().filter(|column| column.pooled && column.info.plain == plain);
+            let mut pool = Vec::new();
+            let mut waiting: Vec<&mut EncodedColumn> = Vec::new();
+            let mut small = own.peekable();
+            while let Some(column) = small.next() {
+                let Parts { head, body } = &column.parts;
+                let (start, len, head_len) = (pool.len() as u32, column.parts.len() as u32, head.len() as u32);
+                pool.extend_from_slice(head);
+                pool.extend_from_slice(body);
+                column.info.chunk.pooled = Some(Pooled { start, len, head_len });
+                waiting.push(column);
+                if pool.len() < POOL_BYTES && small.peek().is_some() {
+                    continue;
+                }
+                let pack = if pool.len() <= dense_left { Pack::Dense } else { Pack::Text };
+                dense_left = dense_left.saturating_sub(pool.len());
+                let parts = self.encode(|out| out.stream(&pool, pack));
                 let chunk = self.add_chunk(parts);
                 for column in waiting.drain(..) {
                     column.info.chunk = ChunkRef { pooled: column.info.chunk.pooled, ..chunk };
@@ -334,6 +355,29 @@ struct EncodedColumn {
     /// Head and body of its filter.
     filter: Option<(Vec<u8>, Vec<u8>)>,
     pooled: bool,
+}
+
+impl EncodedColumn {
+    /// A column that is stored as nothing but its texts.
+    fn plain(path: PathId, column: &Column, needs_shapes: bool, texts: Vec<u8>) -> Self {
+        let is_tiny = column.len() < PLAIN_VALUES_MAX;
+        let info = ColumnInfo {
+            path,
+            values: column.len() as u32,
+            distinct: None,
+            form: Form::Texts,
+            // There may be thousands of tiny columns, whose bounds would take more than their values.
+            bounds: if is_tiny { None } else { bounds_of(&column.values) },
+            needs_shapes,
+            needs_times: false,
+            refers: Vec::new(),
+            text_bytes: (texts.len() - column.len()) as u64,
+            plain: true,
+            chunk: NO_CHUNK,
+            filter: None,
+        };
+        Self { info, parts: Parts { head: texts, body: Vec::new() }, filter: None, pooled: true }
+    }
 }
 
 fn put_count(out: &mut ChunkOut<'_>, count: usize) {
@@ -441,11 +485,23 @@ fn spellings_of(group: &RowGroup, paths: &PathTable) -> BTreeMap<PathId, Vec<Spe
 const NO_CHUNK: ChunkRef = ChunkRef { offset: 0, len: 0, head_len: 0, checksum: 0, pooled: None };
 /// zstd's level for the footer: it is small, and read more often than anything else.
 const FOOTER_LEVEL: i32 = 9;
+/// Up to this length it costs little to do better.
+const DENSE_FOOTER_BYTES_MAX: usize = 1 << 20;
+const DENSE_FOOTER_LEVEL: i32 = 19;
 /// Columns with fewer values, and with less memory in bytes, share a chunk.
 const POOLED_VALUES_MAX: usize = 256;
 const POOLED_BYTES_MAX: usize = 2048;
 /// Chunks up to this length in bytes are not worth a range of their own.
 const POOLED_CHUNK_BYTES_MAX: usize = 96;
+/// Columns with fewer values are nothing but texts, if these are no longer in all, in bytes.
+const PLAIN_VALUES_MAX: usize = 256;
+const PLAIN_BYTES_MAX: usize = 1 << 20;
+/// Columns with more values are never tried so.
+const PLAIN_TRIED_VALUES_MAX: usize = 4096;
 /// Length at which a pool is closed, in bytes.
-const POOL_BYTES: usize = 256 << 10;
-const _: () = assert!(POOL_BYTES + POOLED_BYTES_MAX * 4 < footer::POOL_BYTES_MAX as usize);
+const POOL_BYTES: usize = 1 << 20;
+/// Texts of groups of no more rows are compressed as well as can be.
+const DENSE_ROWS_MAX: u32 = 1 << 14;
+/// How much of a group's pools is compressed as well as can be, in bytes.
+const DENSE_BYTES_MAX: usize = 4 << 20;
+const _: () = assert!(POOL_BYTES + PLAIN_BYTES_MAX < footer::POOL_BYTES_MAX as usize);

@@ -139,6 +139,26 @@ impl<'a> RowsByShape<'a> {
     }
 }
 
+/// Whether the rows of a column's values need not be said: one value in each row, or as the shapes say.
+pub(in crate::block) fn is_known(chunk: &ChunkOut<'_>) -> bool {
+    matches!(chunk.head.as_slice(), [EVERY_ROW | BY_SHAPE])
+}
+
+/// The rows of values of which nothing was said, at most `count_max`: with `shapes`, as these say; else one in
+/// each row.
+pub(in crate::block) fn known(
+    rows: u32,
+    path: PathId,
+    shapes: Option<&RowsByShape<'_>>,
+    count_max: u64,
+) -> Result<Arc<[u32]>, BlockError> {
+    match shapes {
+        Some(shapes) => shapes.rows_of(path, count_max),
+        None if u64::from(rows) <= count_max => Ok((0..rows).collect()),
+        None => damaged("a column has too few values"),
+    }
+}
+
 /// Adds the rows of a column's values; `None` is one in each row.
 pub(in crate::block) fn put(out: &mut ChunkOut<'_>, rows: Option<&[u32]>, path: PathId, shapes: &RowsByShape<'_>) {
     let Some(rows) = rows else {

@@ -12,16 +12,30 @@ pub(in crate::block) struct Compressor {
     fast: zstd::bulk::Compressor<'static>,
     /// For texts.
     text: zstd::bulk::Compressor<'static>,
+    /// For what is little.
+    dense: zstd::bulk::Compressor<'static>,
+    /// Whether all texts are little.
+    texts_are_few: bool,
 }
 
 impl Compressor {
     pub(in crate::block) fn new(level: i32, text_level: i32) -> Self {
         let make = |level| zstd::bulk::Compressor::new(level).expect("the level is one that zstd has");
-        Self { fast: make(level), text: make(text_level) }
+        Self { fast: make(level), text: make(text_level), dense: make(DENSE_LEVEL), texts_are_few: false }
+    }
+
+    /// Says whether there are so few texts from here on that time does not matter.
+    pub(in crate::block) fn set_texts_are_few(&mut self, are_few: bool) {
+        self.texts_are_few = are_few;
     }
 
     fn compress(&mut self, bytes: &[u8], pack: Pack) -> Vec<u8> {
-        let compressor = if pack == Pack::Text { &mut self.text } else { &mut self.fast };
+        let compressor = match pack {
+            Pack::Dense => &mut self.dense,
+            Pack::Text if self.texts_are_few => &mut self.dense,
+            Pack::Text => &mut self.text,
+            Pack::Raw | Pack::Numbers => &mut self.fast,
+        };
         compressor.compress(bytes).expect("zstd compresses anything into a buffer of its own bound")
     }
 }
@@ -35,6 +49,8 @@ pub(in crate::block) enum Pack {
     Numbers,
     /// Texts.
     Text,
+    /// So few texts that time does not matter.
+    Dense,
 }
 
 /// A chunk as it is written.
@@ -77,7 +93,7 @@ impl<'c> ChunkOut<'c> {
             && bytes.len() > INLINE_BYTES_MAX
         {
             let (pool, codec) = match pack {
-                Pack::Text => (&mut pools.texts, POOLED_TEXTS),
+                Pack::Text | Pack::Dense => (&mut pools.texts, POOLED_TEXTS),
                 Pack::Raw | Pack::Numbers => (&mut pools.numbers, POOLED_NUMBERS),
             };
             pool.extend_from_slice(bytes);
@@ -118,7 +134,8 @@ impl<'c> ChunkOut<'c> {
     }
 
     fn stored(&mut self, codec: u8, raw_len: usize, stored: &[u8]) {
-        if stored.len() <= INLINE_BYTES_MAX && codec == RAW {
+        // What is compressed as a whole has one checksum for all its streams.
+        if codec == RAW && (stored.len() <= INLINE_BYTES_MAX || self.compressor.is_none()) {
             self.head.push(INLINE);
             put_varint(&mut self.head, raw_len as u64);
             self.head.extend_from_slice(stored);
@@ -287,6 +304,9 @@ const POOLED_BYTES_MAX: usize = 512;
 const COMPRESS_BYTES_MIN: usize = 48;
 /// Streams up to this stand in the head: a checksum would be as long.
 const INLINE_BYTES_MAX: usize = 32;
+/// zstd's level for what is little: some 9 MB a second. The levels above take thrice the time for a
+/// hundredth.
+const DENSE_LEVEL: i32 = 16;
 /// How much of a long stream is compressed to see whether the rest should be.
 const SAMPLE_BYTES: usize = 16 << 10;
 /// Decompressed length of one stream. Bounds what a hostile block can make the reader allocate.

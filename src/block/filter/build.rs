@@ -492,7 +492,7 @@ const ID_BYTES_MIN: u16 = 8;
 const BETWEEN_PRODUCT_MAX: u32 = 256;
 /// Bytes of a column as it is stored, and in memory, from which on it has a filter: reading less costs no
 /// more than reading the filter.
-const FILTERED_BYTES_MIN: usize = 16 << 10;
+const FILTERED_BYTES_MIN: usize = 32 << 10;
 const FILTERED_VALUES_BYTES_MIN: usize = 64 << 10;
 /// How many times as large as a filter of values a column must be.
 const STORED_BY_FILTER_MIN: usize = 4;

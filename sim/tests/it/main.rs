@@ -9,6 +9,7 @@
 // All of this is test code, helpers too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod control;
 mod faults;
 mod mutants;
 mod power_cut;

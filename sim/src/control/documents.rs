@@ -136,6 +136,7 @@ async fn cluster_life(world: &World, plan: Plan) -> (Vec<History>, Counts, Optio
             known: vec![None; shape.documents],
             tokens: Arc::clone(&tokens),
             judged_ttl,
+            stalled: false,
             rng: Rng::labelled(plan.seed, &format!("client {number}")),
         };
         let host = cluster.host.clone();
@@ -225,14 +226,17 @@ struct Client {
     tokens: Arc<AtomicU64>,
     /// How old what comes from the cache may be.
     judged_ttl: Duration,
+    /// It has just slept for so long that others did much.
+    stalled: bool,
     rng: Rng,
 }
 
 impl Client {
     async fn work(mut self, host: helios::host::Host, calls: usize) {
         for _ in 0..calls {
-            let pause = Duration::from_millis(self.rng.pick(&[0, 1, 10, 200]));
-            host.clock.sleep(pause).await;
+            self.stalled = self.rng.percent(5);
+            let pause_ms = if self.stalled { self.rng.in_range(1_000..6_000) } else { self.rng.pick(&[0, 1, 10, 200]) };
+            host.clock.sleep(Duration::from_millis(pause_ms)).await;
             let patience = Duration::from_millis(self.rng.in_range(1..500));
             let gives_up = self.rng.percent(6);
             if gives_up {
@@ -249,6 +253,10 @@ impl Client {
 
     async fn call(&mut self) {
         let document = self.rng.index(self.recorders.len());
+        if self.stalled {
+            // With what it knew long ago: by now the number that it wants may have been given and collected.
+            return self.swap(document).await;
+        }
         match self.rng.in_range(0..100) {
             0..30 => self.read(document, false).await,
             30..45 => self.read(document, true).await,

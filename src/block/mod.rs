@@ -48,7 +48,7 @@ pub use footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, Form, GroupInfo};
 pub use group::RowGroup;
 pub use merge::{Merged, Merger, merge_all};
 pub use raw::RawCursor;
-pub use reader::{Context, Ids};
+pub use reader::{Context, Ids, OpenPools};
 pub use shape::{Shape, ShapePart, ShapeTable};
 pub use templated::{Slot, Template, Templated};
 pub use time_pattern::{TimePart, TimePattern, TimePiece};

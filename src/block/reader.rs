@@ -2,6 +2,8 @@
 //! trusted but the footer that [`Footer::parse`] has checked.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::encoding::presence::{self, RowsByShape};
@@ -36,7 +38,37 @@ pub struct Context<'a> {
     /// The rows, ascending, of which values are wanted; `None`: all. Of the columns that are referred to
     /// all but the last may then hold the values of these rows only.
     pub rows: Option<&'a [u32]>,
+    /// Where pools that several columns share are kept open.
+    pub pools: Option<&'a OpenPools>,
 }
+
+/// The shared chunks of a group that were opened last, by their offset.
+#[derive(Debug, Default)]
+pub struct OpenPools {
+    open: RefCell<Vec<(u64, Rc<Vec<u8>>)>>,
+}
+
+impl OpenPools {
+    fn get<E: From<BlockError>>(
+        &self,
+        chunk: &ChunkRef,
+        open: impl FnOnce() -> Result<Vec<u8>, E>,
+    ) -> Result<Rc<Vec<u8>>, E> {
+        let mut pools = self.open.borrow_mut();
+        if let Some((_, pool)) = pools.iter().find(|(offset, _)| *offset == chunk.offset) {
+            return Ok(Rc::clone(pool));
+        }
+        let pool = Rc::new(open()?);
+        if pools.len() == OPEN_POOLS_MAX {
+            pools.remove(0);
+        }
+        pools.push((chunk.offset, Rc::clone(&pool)));
+        Ok(pool)
+    }
+}
+
+/// Pools of a group that are open at the same time: each is some mebibytes at most.
+const OPEN_POOLS_MAX: usize = 4;
 
 /// Everything takes the index of a group and the bytes of the chunk that [`GroupInfo::chunk`] names,
 /// exactly; [`BlockError`] if they are damaged. Panics if the block has no such group.
@@ -140,6 +172,10 @@ impl Footer {
     ) -> Result<Column, BlockError> {
         let info = &self.groups[group];
         let column = info.column(path).expect("the caller has found the column in the footer");
+        if let Some(pools) = context.pools.filter(|_| column.chunk.is_pooled()) {
+            let pool = pools.get(&column.chunk, || open_pool(&column.chunk, bytes))?;
+            return decode_values(info, column, in_pool(column, &pool)?, context);
+        }
         opened_column(column, bytes, |chunk, _| decode_values(info, column, chunk, context))
     }
 
@@ -173,18 +209,16 @@ impl Footer {
         };
         let shapes = self.rows_by_shape(&shape_of_row);
         let mut columns: Vec<Option<Arc<Column>>> = vec![None; self.paths.len()];
-        let mut pool: Option<(u64, Vec<u8>)> = None;
+        let pools = OpenPools::default();
         let (first, later): (Vec<_>, Vec<_>) = info.columns.iter().partition(|column| column.refers.is_empty());
         for column in first.into_iter().chain(later) {
             let referred = |path: &PathId| columns[path.0 as usize].clone();
             let referred: Vec<_> = column.refers.iter().filter_map(referred).collect();
-            let context = Context { times: Some(&times), shapes: Some(&shapes), columns: &referred, rows: None };
-            let decoded = if column.chunk.pooled.is_some() {
-                if pool.as_ref().is_none_or(|(offset, _)| *offset != column.chunk.offset) {
-                    pool = Some((column.chunk.offset, open_pool(&column.chunk, &fetch(column.chunk)?)?));
-                }
-                let (_, bytes) = pool.as_ref().expect("it was opened just now");
-                decode_values(info, column, in_pool(column, bytes)?, context)?
+            let context =
+                Context { times: Some(&times), shapes: Some(&shapes), columns: &referred, ..Context::default() };
+            let decoded = if column.chunk.is_pooled() {
+                let open = || -> Result<_, E> { Ok(open_pool(&column.chunk, &fetch(column.chunk)?)?) };
+                decode_values(info, column, in_pool(column, &pools.get(&column.chunk, open)?)?, context)?
             } else {
                 let bytes = fetch(column.chunk)?;
                 decode_values(info, column, open(&column.chunk, &bytes)?, context)?

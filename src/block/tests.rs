@@ -32,7 +32,7 @@ fn decode(block: &[u8]) -> Vec<RowGroup> {
         let info = &footer.groups[g];
         assert_eq!(footer.decode_times(g, bytes(info.chunk(ChunkKey::Times))).unwrap(), group.times);
         let shapes = footer.decode_shapes(g, bytes(info.chunk(ChunkKey::Shapes))).unwrap();
-        let by_shape = footer.rows_by_shape(&shapes);
+        let (by_shape, pools) = (footer.rows_by_shape(&shapes), OpenPools::default());
         let decode_some = |column: &ColumnInfo, rows: Option<&[u32]>, referred: &[Arc<Column>]| {
             let key = ChunkKey::Column(column.path);
             let needs = footer.needs(g, key);
@@ -41,6 +41,7 @@ fn decode(block: &[u8]) -> Vec<RowGroup> {
                 times: needs.contains(&ChunkKey::Times).then_some(&group.times),
                 shapes: needs.contains(&ChunkKey::Shapes).then_some(&by_shape),
                 rows,
+                pools: rows.map(|_| &pools),
             };
             footer.decode_column(g, column.path, bytes(info.chunk(key)), context).unwrap()
         };

@@ -19,6 +19,9 @@ pub struct WriterOptions {
     pub level: i32,
     /// zstd's level for texts.
     pub text_level: i32,
+    /// Whether what is little (the texts of small groups, small columns) is compressed as well as can be, at
+    /// some five times the cost.
+    pub dense: bool,
     /// Whether columns get filters.
     pub filters: bool,
 }
@@ -26,7 +29,7 @@ pub struct WriterOptions {
 impl WriterOptions {
     /// For every block: most are written once and stay. What is left of texts as text is little, so that
     /// compressing it well costs little.
-    pub const STANDARD: Self = Self { level: 3, text_level: 9, filters: true };
+    pub const STANDARD: Self = Self { level: 3, text_level: 9, dense: true, filters: true };
 }
 
 /// What a finished block has.
@@ -98,7 +101,7 @@ impl BlockWriter {
             return;
         }
         assert!(group.rows <= super::group::ROW_GROUP_ROWS_MAX, "the merger cuts groups");
-        self.compressor.set_texts_are_few(group.rows <= DENSE_ROWS_MAX);
+        self.compressor.set_texts_are_few(self.options.dense && group.rows <= DENSE_ROWS_MAX);
         // Shapes first: they tell the footer most names, in the order in which they have them.
         let shape_of_row = self.add_shapes(group);
         let mut columns = self.add_paths(group);
@@ -277,7 +280,7 @@ impl BlockWriter {
     /// Writes the small columns' chunks, several in one; those that are nothing but texts by themselves.
     fn add_pools(&mut self, columns: &mut [EncodedColumn]) -> Vec<ChunkRef> {
         let mut pools = Vec::new();
-        let mut dense_left = DENSE_BYTES_MAX;
+        let mut dense_left = if self.options.dense { DENSE_BYTES_MAX } else { 0 };
         for plain in [true, false] {
             let own = columns.iter_mut().filter(|column| column.pooled && column.info.plain == plain);
             let mut pool = Vec::new();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::{error, warn};
 
+use super::effort::DenseBudget;
 use super::layout;
 use super::log::Segments;
 use super::manifest::{Lost, Manifest};
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     /// Partitions whose head is not empty.
     open: Mutex<BTreeSet<PartitionKey>>,
     pub(crate) segments: Arc<Mutex<Segments>>,
+    pub(crate) dense: DenseBudget,
     pub(crate) lost: Mutex<Arc<Vec<Lost>>>,
     /// Blocks that no manifest names any more; each goes when no snapshot holds it.
     garbage: Mutex<Vec<Arc<StoredBlock>>>,
@@ -99,6 +101,7 @@ impl Core {
             partitions: Mutex::default(),
             open: Mutex::default(),
             segments: Arc::default(),
+            dense: DenseBudget::new(host.clock.monotonic()),
             lost: Mutex::default(),
             garbage: Mutex::default(),
             open_blocks: Arc::new(OpenBlocks::new()),

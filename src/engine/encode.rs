@@ -19,8 +19,8 @@ use crate::crypto;
 use crate::host::Cost;
 
 /// One block of all rows of these batches. CPU-bound: some 3 s per GiB as sent.
-pub(crate) fn fresh(batches: Vec<Arc<RowGroup>>, raw_bytes: u64) -> EncodedBlock {
-    let mut writer = BlockWriter::new(WriterOptions::STANDARD);
+pub(crate) fn fresh(batches: Vec<Arc<RowGroup>>, raw_bytes: u64, options: WriterOptions) -> EncodedBlock {
+    let mut writer = BlockWriter::new(options);
     let mut merger = Merger::new(batches.len(), ROW_GROUP_ROWS_MAX);
     let mut batches: Vec<_> = batches.into_iter().map(Some).collect();
     loop {
@@ -38,14 +38,14 @@ pub(crate) fn fresh(batches: Vec<Arc<RowGroup>>, raw_bytes: u64) -> EncodedBlock
 /// # Errors
 /// If an input cannot be read.
 pub(crate) async fn merged(core: &Core, inputs: &[Arc<StoredBlock>]) -> io::Result<Option<EncodedBlock>> {
-    let raw_bytes = inputs.iter().map(|block| block.entry.raw_bytes).sum();
+    let raw_bytes: u64 = inputs.iter().map(|block| block.entry.raw_bytes).sum();
     let mut footers = Vec::with_capacity(inputs.len());
     for input in inputs {
         footers.push(input.footer().await?);
     }
     let mut next_group = vec![0; inputs.len()];
     let mut merger = Merger::new(inputs.len(), ROW_GROUP_ROWS_MAX);
-    let mut writer = BlockWriter::new(WriterOptions::STANDARD);
+    let mut writer = BlockWriter::new(options_for(core, raw_bytes));
     loop {
         // The merger goes to a CPU worker and comes back with what it wants next.
         let step = core.host.cpu.run(Cost::bytes(GROUP_COST_BYTES), move || match merger.next() {
@@ -76,6 +76,12 @@ pub(crate) async fn merged(core: &Core, inputs: &[Arc<StoredBlock>]) -> io::Resu
     }
     let bytes = writer.len();
     Ok(Some(core.host.cpu.run(Cost::bytes(bytes), move || finish(writer, raw_bytes)).await))
+}
+
+/// How a block of so many bytes as sent is written now.
+pub(crate) fn options_for(core: &Core, raw_bytes: u64) -> WriterOptions {
+    let dense = core.dense.take(raw_bytes, core.host.clock.monotonic());
+    WriterOptions { dense, ..WriterOptions::STANDARD }
 }
 
 /// What a merge does next.

@@ -135,7 +135,8 @@ async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u6
     let count = prefix.batches.len();
     let raw_bytes: u64 = prefix.batches.iter().map(|batch| batch.raw_bytes).sum();
     let groups: Vec<_> = prefix.batches.into_iter().map(|batch| batch.rows).collect();
-    let encoded = core.host.cpu.run(Cost::bytes(raw_bytes), move || encode::fresh(groups, raw_bytes)).await;
+    let options = encode::options_for(core, raw_bytes);
+    let encoded = core.host.cpu.run(Cost::bytes(raw_bytes), move || encode::fresh(groups, raw_bytes, options)).await;
     let upto = flush_mark(core, prefix.upto);
     publish::make_partition_folders(core, partition).await?;
     let block = blocks::write(core, partition, encoded, upto).await?;

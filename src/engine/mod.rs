@@ -12,6 +12,7 @@ mod blocks;
 mod commit;
 mod compact;
 mod core;
+mod effort;
 mod encode;
 mod flush;
 mod layout;

@@ -17,7 +17,7 @@ use super::explain::Counters;
 use super::scan::eval::Stop;
 use super::scan::view::{StoredView, View};
 use super::source::{Place, corrupt};
-use crate::block::{BlockError, ChunkKey, Context, RowsByShape};
+use crate::block::{BlockError, ChunkKey, Context, OpenPools};
 use crate::engine::StoredBlock;
 
 /// A group's work between two loads.
@@ -165,13 +165,14 @@ impl<W> Job<W> {
             Some(Chunk::Shapes(shapes)) => Some(Arc::clone(shapes)),
             _ => None,
         };
-        let mut by_shape = None;
+        let (mut by_shape, pools) = (None, OpenPools::default());
         for (part, bytes) in pending {
             if by_shape.is_none() {
                 by_shape = shapes.as_ref().map(|shapes| footer.rows_by_shape(shapes));
             }
             let rows = self.rows.as_deref().filter(|_| !part.whole);
-            let column = decode_column(stored, part.key, &bytes, by_shape.as_ref(), rows)?;
+            let context = Context { shapes: by_shape.as_ref(), rows, pools: Some(&pools), ..Context::default() };
+            let column = decode_column(stored, part.key, &bytes, context)?;
             keep(stored, part, column);
         }
         Ok(())
@@ -193,13 +194,7 @@ fn decode_part(view: &StoredView, key: ChunkKey, bytes: &[u8]) -> Result<Chunk, 
     })
 }
 
-fn decode_column(
-    view: &StoredView,
-    key: ChunkKey,
-    bytes: &[u8],
-    shapes: Option<&RowsByShape<'_>>,
-    rows: Option<&[u32]>,
-) -> Result<Chunk, BlockError> {
+fn decode_column(view: &StoredView, key: ChunkKey, bytes: &[u8], context: Context<'_>) -> Result<Chunk, BlockError> {
     let ChunkKey::Column(path) = key else { panic!("other parts stand before the columns") };
     let times = match view.loaded(ChunkKey::Times) {
         Some(Chunk::Times(times)) => Some(times.as_slice()),
@@ -211,6 +206,6 @@ fn decode_column(
         _ => None,
     });
     let columns = &referred.collect::<Vec<_>>();
-    let column = view.footer.decode_column(view.group, path, bytes, Context { times, shapes, columns, rows })?;
+    let column = view.footer.decode_column(view.group, path, bytes, Context { times, columns, ..context })?;
     Ok(Chunk::Column(Arc::new(column)))
 }

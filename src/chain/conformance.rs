@@ -50,6 +50,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("what-is-deleted-is-gone", |place| Box::pin(deleted_is_gone(place))),
     ("what-was-never-there-is-none", |place| Box::pin(absent_is_none(place))),
     ("odd-keys-are-refused", |place| Box::pin(odd_keys_are_refused(place))),
+    ("requests-are-counted", |place| Box::pin(requests_are_counted(place))),
     ("a-chain-counts-every-commit", |place| Box::pin(chain_counts(place))),
 ];
 
@@ -204,6 +205,22 @@ async fn odd_keys_are_refused(place: Place) -> Result<(), String> {
 }
 
 /// Writers that each add one to what the head says. None may be lost and none counted twice.
+async fn requests_are_counted(place: Place) -> Result<(), String> {
+    let before = place.store.requests();
+    let _ = place.create("created", Bytes::from_static(b"12345")).await?;
+    place.store.put(&place.key("put"), Bytes::from_static(b"1234567")).await.map_err(text)?;
+    place.get("put").await?;
+    place.store.get_range(&place.key("put"), 2..5).await.map_err(text)?;
+    place.store.size(&place.key("put")).await.map_err(text)?;
+    place.names("").await?;
+    place.store.delete(&place.key("put")).await.map_err(text)?;
+    let asked = place.store.requests().since(&before);
+    // A store that had to repeat a request counts each try.
+    let each = [asked.creates, asked.puts, asked.gets, asked.ranges, asked.heads, asked.lists, asked.deletes];
+    let counted = each.iter().all(|&count| count >= 1) && asked.bytes_up >= 12 && asked.bytes_down >= 10;
+    if counted { Ok(()) } else { Err(format!("one request of each kind gave {asked:?}")) }
+}
+
 async fn chain_counts(place: Place) -> Result<(), String> {
     let chain = Chain::new(Arc::clone(&place.store), place.key("count"));
     let added = join_all((0..CHAIN_WRITERS).map(|writer| add_to_chain(&chain, writer))).await;

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
+use super::requests::{Counter, RequestKind};
 use super::store::{OBJECT_BYTES_MAX, check_key, check_range, page_of};
-use super::{Create, Object, Page, Store, StoreError};
+use super::{Create, Object, Page, Requests, Store, StoreError};
 use crate::host::{BoxFuture, Disk, DiskFile};
 
 /// Which syncs a store makes. Everything but [`Durability::FULL`] is a test's deliberate bug.
@@ -41,6 +42,7 @@ pub struct DiskStore {
     shared: Option<Shared>,
     /// A folder could not be synced: from then on what reads back may be in memory only.
     sync_failed: AtomicBool,
+    requests: Counter,
 }
 
 /// What a store keeps that does not have its folder to itself.
@@ -56,7 +58,7 @@ impl DiskStore {
     /// temporaries lie beside the objects and go at the next start.
     pub fn new(disk: Arc<dyn Disk>, root: PathBuf, durability: Durability) -> Self {
         let (temporaries, sync_failed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Self { disk, root, temporaries, durability, shared: None, sync_failed }
+        Self { disk, root, temporaries, durability, shared: None, sync_failed, requests: Counter::default() }
     }
 
     /// A store below `root`, which exists and which several processes or machines use at the same time. Folders
@@ -162,6 +164,18 @@ impl DiskStore {
         Ok(Some((file, len)))
     }
 
+    async fn read(
+        &self,
+        key: &str,
+        file: Arc<dyn DiskFile>,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let bytes = file.read_at(offset, len).await.map_err(|error| StoreError::definite(key, error))?;
+        self.requests.came(bytes.len());
+        Ok(Some(bytes))
+    }
+
     /// Walks the folders below `folder` in the order of names and stops when a page is full.
     async fn walk(&self, folder: &str, after: &str) -> io::Result<Vec<Object>> {
         let mut found = Vec::new();
@@ -202,10 +216,12 @@ impl DiskStore {
 
 impl Store for DiskStore {
     fn create<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<Create, StoreError>> {
+        self.requests.sent(RequestKind::Create, body.len());
         Box::pin(self.link_new(key, body))
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.requests.sent(RequestKind::Put, body.len());
         Box::pin(async move {
             match self.link_new(key, body).await? {
                 Create::Created => Ok(()),
@@ -216,14 +232,16 @@ impl Store for DiskStore {
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        self.requests.sent(RequestKind::Get, 0);
         Box::pin(async move {
             let Some((file, len)) = self.open(key).await? else { return Ok(None) };
             let len = usize::try_from(len).expect("bounded by OBJECT_BYTES_MAX");
-            file.read_at(0, len).await.map(Some).map_err(|e| StoreError::definite(key, e))
+            self.read(key, file, 0, len).await
         })
     }
 
     fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        self.requests.sent(RequestKind::Range, 0);
         Box::pin(async move {
             check_range(key, &range)?;
             let Some((file, len)) = self.open(key).await? else { return Ok(None) };
@@ -231,15 +249,17 @@ impl Store for DiskStore {
                 return Err(StoreError::definite(key, format!("{range:?} is not within its {len} bytes")));
             }
             let wanted = usize::try_from(range.end - range.start).expect("bounded by OBJECT_BYTES_MAX");
-            file.read_at(range.start, wanted).await.map(Some).map_err(|e| StoreError::definite(key, e))
+            self.read(key, file, range.start, wanted).await
         })
     }
 
     fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        self.requests.sent(RequestKind::Head, 0);
         Box::pin(async move { Ok(self.open(key).await?.map(|(_, len)| len)) })
     }
 
     fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> BoxFuture<'a, Result<Page, StoreError>> {
+        self.requests.sent(RequestKind::List, 0);
         Box::pin(async move {
             let objects = self.walk(folder, after).await.map_err(|error| StoreError::definite(folder, error))?;
             Ok(page_of(objects, PAGE_OBJECTS))
@@ -247,6 +267,7 @@ impl Store for DiskStore {
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.requests.sent(RequestKind::Delete, 0);
         Box::pin(async move {
             check_key(key)?;
             match self.disk.remove_file(&self.root.join(key)).await {
@@ -261,6 +282,10 @@ impl Store for DiskStore {
             self.still_trusted(folder)?;
             if self.durability.folder { self.sync_folder(folder, folder).await } else { Ok(()) }
         })
+    }
+
+    fn requests(&self) -> Requests {
+        self.requests.requests()
     }
 }
 

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::requests::{Counter, RequestKind};
 use super::store::{check_key, check_range, page_of};
-use super::{Create, Object, Page, Store, StoreError};
+use super::{Create, Object, Page, Requests, Store, StoreError};
 use crate::host::{BoxFuture, Clock, Entropy};
 
 /// How often what goes wrong, in per mille of the calls it can happen to.
@@ -61,11 +62,14 @@ pub struct MemoryStore {
     inner: Arc<Mutex<Inner>>,
     clock: Option<Arc<dyn Clock>>,
     entropy: Arc<dyn Entropy>,
+    requests: Arc<Counter>,
 }
 
 #[derive(Default)]
 struct Inner {
     objects: BTreeMap<String, Bytes>,
+    /// Every object in the order in which it was made, if that is to be remembered.
+    made: Option<Vec<(String, Bytes)>>,
     /// Names that were ever deleted.
     deleted: BTreeSet<String>,
     /// Creates that are still under way although nobody waits for them.
@@ -79,7 +83,7 @@ struct Inner {
 impl MemoryStore {
     /// An empty store in order. With a clock its calls take time.
     pub fn new(entropy: Arc<dyn Entropy>, clock: Option<Arc<dyn Clock>>) -> Self {
-        Self { inner: Arc::default(), clock, entropy }
+        Self { inner: Arc::default(), clock, entropy, requests: Arc::default() }
     }
 
     /// From now on these go wrong.
@@ -90,6 +94,17 @@ impl MemoryStore {
     /// What went wrong so far.
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// From now on it remembers what was made, and in which order.
+    pub fn remember_made(&self) {
+        self.lock().made.get_or_insert_default();
+    }
+
+    /// Every object that was made since [`MemoryStore::remember_made`], in that order, whatever became of it: a key
+    /// is there twice if it was deleted and made again.
+    pub fn made(&self) -> Vec<(String, Bytes)> {
+        self.lock().made.clone().unwrap_or_default()
     }
 
     /// Delivers one late create, the oldest. `false` if none is under way.
@@ -115,7 +130,8 @@ impl MemoryStore {
     }
 
     /// The way there: takes time, and may be refused.
-    async fn arrive(&self, key: &str) -> Result<Faults, StoreError> {
+    async fn arrive(&self, key: &str, kind: RequestKind, bytes: usize) -> Result<Faults, StoreError> {
+        self.requests.sent(kind, bytes);
         self.pause().await;
         let faults = {
             let mut inner = self.lock();
@@ -142,13 +158,21 @@ impl MemoryStore {
         Ok(value)
     }
 
+    async fn look_up(&self, key: &str, kind: RequestKind) -> Result<Option<Bytes>, StoreError> {
+        check_key(key)?;
+        self.arrive(key, kind, 0).await?;
+        let body = self.lock().objects.get(key).cloned();
+        self.pause().await;
+        Ok(body)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nothing panics under the lock of the objects")
     }
 
     async fn create_faulty(&self, key: &str, body: Bytes) -> Result<Create, StoreError> {
         check_key(key)?;
-        let faults = self.arrive(key).await?;
+        let faults = self.arrive(key, RequestKind::Create, body.len()).await?;
         if self.draw(faults.deliver_late) {
             self.lock().late.push_back((key.to_owned(), body));
             return Err(StoreError::unknown(key, "delayed by a test"));
@@ -171,6 +195,9 @@ impl Inner {
             return Create::Exists;
         }
         self.counts.ghosts += u64::from(self.deleted.contains(key));
+        if let Some(made) = &mut self.made {
+            made.push((key.to_owned(), body.clone()));
+        }
         self.put(key, body);
         Create::Created
     }
@@ -214,7 +241,7 @@ impl Store for MemoryStore {
     fn put<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             check_key(key)?;
-            let faults = self.arrive(key).await?;
+            let faults = self.arrive(key, RequestKind::Put, body.len()).await?;
             self.lock().put(key, body);
             self.answer(key, faults, ()).await
         })
@@ -222,10 +249,8 @@ impl Store for MemoryStore {
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
         Box::pin(async move {
-            check_key(key)?;
-            self.arrive(key).await?;
-            let body = self.lock().objects.get(key).cloned();
-            self.pause().await;
+            let body = self.look_up(key, RequestKind::Get).await?;
+            self.requests.came(body.as_ref().map_or(0, Bytes::len));
             Ok(body)
         })
     }
@@ -233,21 +258,23 @@ impl Store for MemoryStore {
     fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
         Box::pin(async move {
             check_range(key, &range)?;
-            let Some(body) = self.get(key).await? else { return Ok(None) };
+            let Some(body) = self.look_up(key, RequestKind::Range).await? else { return Ok(None) };
             if range.end > body.len() as u64 {
                 return Err(StoreError::definite(key, format!("{range:?} is not within its {} bytes", body.len())));
             }
-            Ok(Some(body.slice(range.start as usize..range.end as usize)))
+            let part = body.slice(range.start as usize..range.end as usize);
+            self.requests.came(part.len());
+            Ok(Some(part))
         })
     }
 
     fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
-        Box::pin(async move { Ok(self.get(key).await?.map(|body| body.len() as u64)) })
+        Box::pin(async move { Ok(self.look_up(key, RequestKind::Head).await?.map(|body| body.len() as u64)) })
     }
 
     fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
-            let faults = self.arrive(folder).await?;
+            let faults = self.arrive(folder, RequestKind::List, 0).await?;
             let stale = self.draw(faults.stale_list);
             let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
             let page = {
@@ -270,7 +297,7 @@ impl Store for MemoryStore {
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             check_key(key)?;
-            let faults = self.arrive(key).await?;
+            let faults = self.arrive(key, RequestKind::Delete, 0).await?;
             self.lock().delete(key);
             self.answer(key, faults, ()).await
         })
@@ -278,6 +305,10 @@ impl Store for MemoryStore {
 
     fn harden<'a>(&'a self, _folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn requests(&self) -> Requests {
+        self.requests.requests()
     }
 }
 

@@ -15,6 +15,7 @@ mod disk;
 #[cfg(any(test, feature = "mutants"))]
 pub mod memory;
 pub mod probe;
+mod requests;
 pub mod s3;
 mod store;
 
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 pub use disk::{DiskStore, Durability, TEMPORARY_FOLDER};
+pub use requests::Requests;
 pub use store::{Create, OBJECT_BYTES_MAX, Object, Page, Store, StoreError};
 
 use crate::crypto;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::Requests;
 use crate::host::BoxFuture;
 
 /// Any error, boxed.
@@ -47,6 +48,9 @@ pub trait Store: Send + Sync {
     /// Makes names that were seen in `folder` durable, whoever created them. An object store's always are.
     /// Whoever is about to destroy something because of an object that another process made calls this first.
     fn harden<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// What it was asked so far, in this life of the process. Costs a few loads.
+    fn requests(&self) -> Requests;
 }
 
 impl dyn Store + '_ {

@@ -309,4 +309,6 @@ const COLLECT_EVERY: u64 = 8;
 const UPDATE_TRIES: u32 = 32;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

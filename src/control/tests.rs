@@ -10,7 +10,7 @@ use crate::host::{BoxFuture, Entropy, UnixNanos, real};
 
 /// A clock that stands still until it is moved. A sleep moves it.
 #[derive(Default)]
-struct TestClock(AtomicU64);
+pub(super) struct TestClock(AtomicU64);
 
 impl TestClock {
     fn pass(&self, duration: Duration) {
@@ -34,17 +34,17 @@ impl Clock for TestClock {
 }
 
 /// A bucket, and the machines that use it.
-struct Cluster {
+pub(super) struct Cluster {
     store: MemoryStore,
     clock: Arc<TestClock>,
 }
 
 impl Cluster {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { store: MemoryStore::new(Arc::new(Random::new()), None), clock: Arc::default() }
     }
 
-    fn host(&self) -> Host {
+    pub(super) fn host(&self) -> Host {
         let host = real::host(Arc::new(Random::new()), 1).unwrap();
         Host { clock: self.clock.clone(), ..host }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helios::chain::s3::{S3Settings, S3Store};
-use helios::chain::{Store, conformance, probe};
+use helios::chain::{Create, Store, conformance, probe};
 use helios::control::{Control, Sealing, Swap};
 use helios::crypto::{Random, SealingKey, tls};
 use helios::host::{Host, real};
@@ -25,9 +25,22 @@ impl S3Server {
             println!("skipped: HELIOS_SHARED names no folder with an S3 server");
             return None;
         };
+        Some(Self::run(&format!("{shared}/tools/s3_server.py"), arguments))
+    }
+
+    /// Starts the same server in a form that breaks what chains rely on. `None` where there is no such server.
+    fn start_dishonest(lie: &str) -> Option<Self> {
+        if std::env::var_os("HELIOS_SHARED").is_none() {
+            println!("skipped: HELIOS_SHARED names no folder with an S3 server");
+            return None;
+        }
+        Some(Self::run(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/dishonest_s3.py"), &[lie]))
+    }
+
+    fn run(script: &str, arguments: &[&str]) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut process = Command::new("python3")
-            .arg(format!("{shared}/tools/s3_server.py"))
+            .arg(script)
             .arg(address.port().to_string())
             .args(arguments)
             .stdout(Stdio::null())
@@ -44,7 +57,7 @@ impl S3Server {
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         let server = Self { process, address };
         server.make_bucket();
-        Some(server)
+        server
     }
 
     fn make_bucket(&self) {
@@ -93,6 +106,24 @@ async fn a_bucket_conforms() {
     }
     probe::probe(&store, "probe", host.entropy.as_ref()).await.unwrap();
     assert_eq!(store.list_all("", "").await.unwrap(), Vec::new(), "both clean up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_two_creates_win_is_refused_at_the_start() {
+    for (lie, passes) in [("none", true), ("looks-before-it-writes", false), ("ignores-conditions", false)] {
+        let Some(server) = S3Server::start_dishonest(lie) else { return };
+        let host = host();
+        let store = server.store(&host, "x");
+        let one_by_one = [store.create("a", "1".into()).await.unwrap(), store.create("a", "2".into()).await.unwrap()];
+        let right = one_by_one == [Create::Created, Create::Exists];
+        assert_eq!(right, lie != "ignores-conditions", "{lie}: asked one at a time, most lies are not seen");
+        let probed = probe::probe(&store, "probe", host.entropy.as_ref()).await;
+        println!("{lie}: {probed:?}");
+        match probed {
+            Ok(()) => assert!(passes, "{lie} is safe for no chain"),
+            Err(refused) => assert!(!passes && matches!(refused, probe::ProbeError::Unsafe(_)), "{lie}: {refused}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,14 +1,16 @@
-//! The engine on a simulated machine: power cuts, failing calls, deliberate bugs.
+//! The engine on a simulated machine: power cuts, failing calls, deliberate bugs. Control documents and leases
+//! over a store that fails.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `HELIOS_SIM_RUNS` | runs at least with a power cut at every call, and a tenth of that in each other campaign; the default is what `cargo test` has time for |
+//! | `HELIOS_SIM_RUNS` | runs at least with a power cut at every call, and a tenth of that in each other campaign, and as many seeds of documents and of leases; the default is what `cargo test` has time for |
 //! | `HELIOS_SIM_SEED` | the first seed; with `HELIOS_SIM_CALL` the only one, with a line per disk call |
 //! | `HELIOS_SIM_CALL` | replays the run of that seed in which this disk call is hit |
 
 // All of this is test code, helpers too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod control;
 mod faults;
 mod mutants;
 mod power_cut;

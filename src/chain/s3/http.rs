@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{HeaderValue, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -23,6 +23,7 @@ use object_store::client::{
 };
 
 use crate::chain::OBJECT_BYTES_MAX;
+use crate::chain::requests::{Counter, RequestKind};
 use crate::crypto::tls;
 use crate::host::{Host, Stream};
 use crate::host_select;
@@ -69,6 +70,7 @@ pub(super) struct Connector(Arc<Inner>);
 struct Inner {
     host: Host,
     tls: tls::Client,
+    requests: Arc<Counter>,
     idle: Mutex<BTreeMap<Target, Vec<SendRequest<HttpRequestBody>>>>,
 }
 
@@ -81,8 +83,8 @@ struct Target {
 }
 
 impl Connector {
-    pub(super) fn new(host: Host, tls: tls::Client) -> Self {
-        Self(Arc::new(Inner { host, tls, idle: Mutex::default() }))
+    pub(super) fn new(host: Host, tls: tls::Client, requests: Arc<Counter>) -> Self {
+        Self(Arc::new(Inner { host, tls, requests, idle: Mutex::default() }))
     }
 }
 
@@ -115,6 +117,7 @@ impl Inner {
             Some(sender) => (sender, request),
             None => (self.open(target).await?, request),
         };
+        self.requests.sent(kind_of(&request), request.body().content_length());
         let answer = self.within(longest, self.send(target, &mut sender, request, wire)).await;
         let (response, mut sender) = match answer {
             Some(Ok(answer)) => (answer, sender),
@@ -137,6 +140,7 @@ impl Inner {
         let collected = self.within(longest, Limited::new(body, limit).collect()).await;
         let body = collected.ok_or_else(|| timeout("the answer did not end in time"))?;
         let body = body.map_err(|error| HttpError::new_boxed(HttpErrorKind::Interrupted, error))?.to_bytes();
+        self.requests.came(body.len());
         if self.within(Duration::ZERO, sender.ready()).await.is_some_and(|ready| ready.is_ok()) {
             self.keep(target, sender);
         }
@@ -260,6 +264,24 @@ impl Target {
         };
         let name = uri.host().ok_or_else(|| io::Error::other(format!("{uri} names no machine")))?.to_owned();
         Ok(Self { secure, name, port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }) })
+    }
+}
+
+/// What a request asks of the store. One that was not made by this store's own calls asks for credentials.
+fn kind_of(request: &HttpRequest) -> RequestKind {
+    let ours = request.extensions().get::<Arc<Wire>>().is_some();
+    let has = |name| request.headers().contains_key(name);
+    match *request.method() {
+        // Its request carries nothing of ours.
+        Method::DELETE => RequestKind::Delete,
+        _ if !ours => RequestKind::Other,
+        Method::PUT if has(header::IF_NONE_MATCH) => RequestKind::Create,
+        Method::PUT => RequestKind::Put,
+        Method::HEAD => RequestKind::Head,
+        Method::GET if has(header::RANGE) => RequestKind::Range,
+        Method::GET if request.uri().query().is_some_and(|query| query.contains("list-type=")) => RequestKind::List,
+        Method::GET => RequestKind::Get,
+        _ => RequestKind::Other,
     }
 }
 

@@ -22,8 +22,9 @@ use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt,
 use http::{Connector, Reached, Wire};
 pub use settings::{S3Settings, SettingsError};
 
+use super::requests::Counter;
 use super::store::{BoxError, OBJECT_BYTES_MAX, check_key, check_range};
-use super::{Create, Object, Page, Store, StoreError};
+use super::{Create, Object, Page, Requests, Store, StoreError};
 use crate::crypto::tls;
 use crate::host::{BoxFuture, Clock, Entropy, Host};
 
@@ -35,6 +36,7 @@ pub struct S3Store {
     clock: Arc<dyn Clock>,
     /// For pauses that differ from node to node.
     entropy: Arc<dyn Entropy>,
+    requests: Arc<Counter>,
 }
 
 /// What a failed request means for the object.
@@ -53,6 +55,7 @@ impl S3Store {
     /// # Errors
     /// If the settings don't name a bucket and a way to it.
     pub fn open(host: &Host, settings: &S3Settings, tls: tls::Client) -> Result<Self, SettingsError> {
+        let requests = Arc::<Counter>::default();
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let builder =
             settings.options.iter().fold(AmazonS3Builder::new(), |b, (key, value)| b.with_config(*key, value));
@@ -61,11 +64,12 @@ impl S3Store {
             .with_retry(retry)
             // One request an object: S3's request for many needs a digest that we do not link.
             .with_disable_bulk_delete(true)
-            .with_http_connector(Connector::new(host.clone(), tls))
+            .with_http_connector(Connector::new(host.clone(), tls, Arc::clone(&requests)))
             .build()
             .map_err(|error| SettingsError(error.to_string()))?;
         let prefix = if settings.prefix.is_empty() { String::new() } else { format!("{}/", settings.prefix) };
-        Ok(Self { client, prefix, clock: Arc::clone(&host.clock), entropy: host.entropy.fork("s3") })
+        let (clock, entropy) = (Arc::clone(&host.clock), host.entropy.fork("s3"));
+        Ok(Self { client, prefix, clock, entropy, requests })
     }
 
     fn path(&self, key: &str) -> Result<Path, StoreError> {
@@ -236,6 +240,11 @@ impl Store for S3Store {
     fn harden<'a>(&'a self, _folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         // What a bucket shows is durable.
         Box::pin(async { Ok(()) })
+    }
+
+    /// Those that went out, each try of its own, and all of a body: what is paid for.
+    fn requests(&self) -> Requests {
+        self.requests.requests()
     }
 }
 

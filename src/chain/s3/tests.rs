@@ -123,6 +123,25 @@ async fn what_changes_nothing_is_asked_again() {
 }
 
 #[tokio::test]
+async fn each_try_is_counted_with_the_bytes_of_its_body() {
+    let (store, _) = scripted(&[Act::Answer(503, "busy"), Act::HangUp, Act::Answer(200, "hello")]).await;
+    store.get("a/b").await.unwrap();
+    let asked = store.requests();
+    assert_eq!((asked.gets, asked.total(), asked.bytes_up), (3, 3, 0));
+    assert_eq!(asked.bytes_down, ("busy".len() + "hello".len()) as u64);
+    let _ = store.create("a/b", "body".into()).await.unwrap();
+    store.put("a/b", "longer".into()).await.unwrap();
+    let _ = store.get_range("a/b", 0..2).await;
+    let _ = store.size("a/b").await;
+    let _ = store.list("a", "").await;
+    store.delete("a/b").await.unwrap();
+    let later = store.requests().since(&asked);
+    assert_eq!((later.creates, later.puts, later.deletes, later.others), (1, 1, 1, 0), "{later:?}");
+    assert!(later.ranges >= 1 && later.heads >= 1 && later.lists >= 1, "{later:?}");
+    assert_eq!(later.bytes_up, ("body".len() + "longer".len()) as u64);
+}
+
+#[tokio::test]
 async fn a_put_that_was_refused_for_good_is_not_repeated() {
     let (store, script) = scripted(&[Act::Answer(403, "")]).await;
     assert!(matches!(store.put("a", "x".into()).await, Err(StoreError::Definite { .. })));

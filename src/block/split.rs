@@ -57,7 +57,7 @@ pub(super) fn split(texts: &Texts, rows: &Rows<'_>) -> Option<Split> {
             trial = quoted;
         }
     }
-    if trial.kept_whole() > texts.len() / 2 {
+    if trial.kept_whole() > texts.len() / 4 * KEPT_QUARTERS_MAX {
         return None;
     }
     let Trial { keys, found, template_of } = trial;
@@ -455,6 +455,8 @@ const REPEATED_SHARE: usize = 8;
 const SAMPLE_TEXTS: usize = 64;
 /// One in so many texts kept whole is reason enough to look for another way of telling words.
 const QUOTED_SHARE: usize = 4;
+/// More quarters of the texts kept whole are not worth templates for the rest.
+const KEPT_QUARTERS_MAX: usize = 3;
 /// Parts of a time with more text between them are variables of their own, in bytes.
 const TIME_GAP_BYTES_MAX: usize = 4;
 /// The longest part of a time, in bytes.

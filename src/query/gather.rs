@@ -92,10 +92,12 @@ struct Gathering {
 struct Growing {
     /// Its groups of rows of which all times are asked for.
     asked: BTreeSet<GroupId>,
-    /// What was kept of them.
-    before: Option<Layer>,
+    /// Those of which something was kept.
+    before: Option<Arc<BTreeSet<GroupId>>>,
     /// They together.
     merged: Arc<Merged>,
+    /// Whether the query may add to it, and holds it alone.
+    is_own: bool,
 }
 
 impl Search<'_> {
@@ -216,13 +218,15 @@ impl Gathering {
         for (asked, kept) in asked.into_iter().zip(kept) {
             let before = kept.filter(|kept| kept.covered.is_subset(&asked));
             table = table.filter(|_| before.is_some());
-            let is_left = |id: &GroupId| before.as_ref().is_none_or(|before| !before.covered.contains(id));
-            let merged = match &before {
-                Some(before) if asked.iter().any(is_left) => Arc::new(before.merged.attached(reduction, budget)?),
-                Some(before) => Arc::clone(&before.merged),
-                None => Arc::new(Merged::new(reduction, budget)),
+            let (before, merged, is_own) = match before {
+                None => (None, Arc::new(Merged::new(reduction, budget)), true),
+                Some(Layer { covered, merged }) if covered.len() == asked.len() => (Some(covered), merged, false),
+                Some(Layer { covered, merged }) => {
+                    plan.iter().for_each(|plan| results.forget_whole(&plan.groups));
+                    (Some(covered), Arc::new(merged.growing(reduction, budget)?), true)
+                }
             };
-            layers.push(Growing { asked, before, merged });
+            layers.push(Growing { asked, before, merged, is_own });
         }
         let layers: [Growing; 2] = layers.try_into().ok().expect("as many as are kept");
         let others = Arc::new(Merged::new(reduction, budget));
@@ -288,11 +292,11 @@ impl Gathering {
 impl Growing {
     /// The groups of rows that were kept before.
     fn covered(&self) -> BTreeSet<GroupId> {
-        self.before.as_ref().map_or_else(BTreeSet::new, |before| before.covered.as_ref().clone())
+        self.before.as_ref().map_or_else(BTreeSet::new, |before| before.as_ref().clone())
     }
 
     fn is_covered(&self, id: &GroupId) -> bool {
-        self.before.as_ref().is_some_and(|before| before.covered.contains(id))
+        self.before.as_ref().is_some_and(|before| before.contains(id))
     }
 }
 
@@ -305,26 +309,16 @@ fn keep(results: &ResultCache, plan: &Plan, layers: &[Growing; 2], covered: [BTr
     if covered.iter().all(BTreeSet::is_empty) {
         return None;
     }
-    let grown: Vec<bool> =
-        layers.iter().zip(&covered).map(|(layer, covered)| layer.covered().len() != covered.len()).collect();
-    let changed = grown.contains(&true) || layers.iter().any(|layer| layer.before.is_none());
     let [lasting, passing] = covered.map(Arc::new);
     let merged = layers.each_ref().map(|layer| Arc::clone(&layer.merged));
     let [lasting_merged, passing_merged] = merged;
     let layers_kept =
         [Layer { covered: lasting, merged: lasting_merged }, Layer { covered: passing, merged: passing_merged }];
     let whole = Whole { layers: layers_kept, table: None };
-    if !changed {
-        return Some(whole);
-    }
-    if !results.put_whole(&plan.groups, whole.clone()) {
+    if layers.iter().any(|layer| layer.is_own) && !results.put_whole(&plan.groups, whole.clone()) {
         return None;
     }
-    for (layer, grown) in layers.iter().zip(grown) {
-        if grown || layer.before.is_none() {
-            layer.merged.detach();
-        }
-    }
+    layers.iter().filter(|layer| layer.is_own).for_each(|layer| layer.merged.detach());
     Some(whole)
 }
 

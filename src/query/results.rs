@@ -143,15 +143,19 @@ impl ResultCache {
         inner.plans.get(plan)?.whole.as_ref().map(|(whole, _)| whole.clone())
     }
 
+    /// Keeps no more what [`ResultCache::whole`] gave: whoever has it may be alone with it, add to it, and put
+    /// it back. If that comes to nothing, it is found out anew.
+    pub(crate) fn forget_whole(&self, plan: &Arc<str>) {
+        self.lock().forget_whole(plan);
+    }
+
     /// Keeps what groups of rows were reduced to together. `false`: there is no room.
     pub(crate) fn put_whole(&self, plan: &Arc<str>, whole: Whole) -> bool {
         let table = whole.table.as_ref().map_or(0, |(key, rows)| key.len() + rows.memory_bytes());
         let of_layer = |layer: &Layer| layer.merged.memory_bytes() + layer.covered.len() * size_of::<GroupId>() * 2;
         let bytes = (whole.layers.iter().map(of_layer).sum::<usize>() + table) as u64;
         let mut inner = self.lock();
-        if inner.plans.contains_key(plan) {
-            inner.keep(plan, 0, |plan| plan.whole.take().map_or(0, |(_, before)| before));
-        }
+        inner.forget_whole(plan);
         let room = inner.make_room(self.limit_bytes, plan, bytes);
         if room {
             inner.keep(plan, bytes, |plan| {
@@ -203,6 +207,12 @@ impl Inner {
         let text = self.by_tick.remove(&tick).expect("it was found there");
         let plan = self.plans.remove(&text).expect("each tick has its plan");
         self.used_bytes -= plan.bytes;
+    }
+
+    fn forget_whole(&mut self, plan: &Arc<str>) {
+        if self.plans.contains_key(plan) {
+            self.keep(plan, 0, |plan| plan.whole.take().map_or(0, |(_, bytes)| bytes));
+        }
     }
 
     /// Forgets what the current run of a plan has not asked for.

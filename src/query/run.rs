@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
 use super::QueryContext;
@@ -163,15 +163,20 @@ impl<'a> Search<'a> {
         for (place, (key, (group, row))) in found.iter().enumerate() {
             by_group.entry(*group).or_default().push((place, *key, *row));
         }
-        let mut hits: Vec<Option<Hit>> = vec![None; found.len()];
-        for (group, rows) in by_group {
+        let of_groups = by_group.into_iter().map(|(group, rows)| async move {
             let task = &source.tasks[group as usize];
             let keys: Vec<(RowKey, u32)> = rows.iter().map(|(_, key, row)| (*key, *row)).collect();
-            let (partition, budget) = (Arc::clone(&task.partition), self.budget.clone());
             let mut own: Vec<u32> = keys.iter().map(|(_, row)| *row).collect();
             own.sort_unstable();
             own.dedup();
-            let of_group = source.run_for(task, own, move |view| hits_of(view, &partition.key, &keys, &budget)).await?;
+            let (partition, budget) = (Arc::clone(&task.partition), self.budget.clone());
+            let shown = move |view: &View| hits_of(view, &partition.key, &keys, &budget);
+            Ok::<_, QueryError>((rows, source.run_for(task, own, shown).await?))
+        });
+        let mut done = std::pin::pin!(stream::iter(of_groups).buffered(source.groups_at_a_time()));
+        let mut hits: Vec<Option<Hit>> = vec![None; found.len()];
+        while let Some(done) = done.next().await {
+            let (rows, of_group) = done?;
             for ((place, ..), hit) in rows.into_iter().zip(of_group) {
                 hits[place] = Some(hit);
             }

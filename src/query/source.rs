@@ -211,6 +211,11 @@ impl Source {
         Some(move |rows: &Bitmap| shared.results.put_rows(&plan, group, Matches::new(rows)))
     }
 
+    /// How many groups are worked on, or wait for their turn, at the same time.
+    pub(crate) fn groups_at_a_time(&self) -> usize {
+        (self.context.shared.host.cpu.workers() * GROUPS_PER_WORKER).max(1)
+    }
+
     /// Runs `work` for each group on the CPU pool, several at a time, and gives the outcomes in the
     /// order of the tasks. `make` gives each group its own piece of work.
     pub(crate) fn each<'a, T, W>(
@@ -236,7 +241,6 @@ impl Source {
         T: Send + 'static,
         W: FnMut(&View) -> Result<T, Stop> + Send + 'static,
     {
-        let at_a_time = self.context.shared.host.cpu.workers() * GROUPS_PER_WORKER;
         let jobs = indexes.into_iter().map(move |index| {
             let task = &self.tasks[index];
             if let Some(outcome) = known(index, task) {
@@ -253,7 +257,7 @@ impl Source {
                 outcome
             }))
         });
-        stream::iter(jobs).buffered(at_a_time.max(1))
+        stream::iter(jobs).buffered(self.groups_at_a_time())
     }
 
     /// Runs one group's work, loading what it needs.

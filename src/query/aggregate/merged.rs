@@ -103,6 +103,16 @@ impl Merged {
         Ok(Self { shards: copies.collect::<Result<_, _>>()? })
     }
 
+    /// What a query may add to: itself if nobody else holds it, or a copy.
+    pub(crate) fn growing(self: Arc<Self>, reduction: &Arc<Reduction>, budget: &Budget) -> Result<Self, QueryError> {
+        let own = match Arc::try_unwrap(self) {
+            Ok(own) => own,
+            Err(shared) => return shared.attached(reduction, budget),
+        };
+        own.shards.iter().try_for_each(|shard| lock(shard).reattach(reduction, budget))?;
+        Ok(own)
+    }
+
     /// What nobody else holds: itself, or a copy.
     pub(crate) fn owned(self: Arc<Self>, reduction: &Arc<Reduction>, budget: &Budget) -> Result<Self, QueryError> {
         Arc::try_unwrap(self).or_else(|shared| shared.attached(reduction, budget))

@@ -399,6 +399,13 @@ impl Groups {
         taken
     }
 
+    /// Makes what was kept a query's own again: it may grow, and counts as held by it.
+    pub(crate) fn reattach(&mut self, reduction: &Arc<Reduction>, budget: &Budget) -> Result<(), QueryError> {
+        self.reduction = Arc::clone(reduction);
+        self.budget = Some(budget.clone());
+        self.account(self.held_bytes)
+    }
+
     /// Bytes that it holds, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.held_bytes

@@ -11,7 +11,7 @@ use crate::host::BoxFuture;
 /// Any error, boxed.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A store of immutable objects. Keys are relative paths with `/` ([`check_key`]).
+/// A store of immutable objects. Keys are relative paths with `/` between parts of letters, digits and `._=-`.
 ///
 /// Every name is given once: `create` takes a name that others may want, `put` one that nobody else has.
 /// So an object that was read is never another one later, except after it was deleted.

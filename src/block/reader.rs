@@ -172,11 +172,11 @@ impl Footer {
     ) -> Result<Column, BlockError> {
         let info = &self.groups[group];
         let column = info.column(path).expect("the caller has found the column in the footer");
-        if let Some(pools) = context.pools.filter(|_| column.chunk.is_pooled()) {
-            let pool = pools.get(&column.chunk, || open_pool(&column.chunk, bytes))?;
-            return decode_values(info, column, in_pool(column, &pool)?, context);
+        let fetch = || Ok(Cow::Borrowed(bytes));
+        match context.pools {
+            Some(pools) => fetched_column(info, column, fetch, pools, context),
+            None => fetched_column(info, column, fetch, &OpenPools::default(), context),
         }
-        opened_column(column, bytes, |chunk, _| decode_values(info, column, chunk, context))
     }
 
     /// A filter of the group: `chunk` is what [`GroupInfo::chunk`] gave for it.
@@ -216,13 +216,7 @@ impl Footer {
             let referred: Vec<_> = column.refers.iter().filter_map(referred).collect();
             let context =
                 Context { times: Some(&times), shapes: Some(&shapes), columns: &referred, ..Context::default() };
-            let decoded = if column.chunk.is_pooled() {
-                let open = || -> Result<_, E> { Ok(open_pool(&column.chunk, &fetch(column.chunk)?)?) };
-                decode_values(info, column, in_pool(column, &pools.get(&column.chunk, open)?)?, context)?
-            } else {
-                let bytes = fetch(column.chunk)?;
-                decode_values(info, column, open(&column.chunk, &bytes)?, context)?
-            };
+            let decoded = fetched_column(info, column, || fetch(column.chunk), &pools, context)?;
             columns[column.path.0 as usize] = Some(Arc::new(decoded));
         }
         let group = RowGroup {
@@ -283,6 +277,22 @@ pub(super) fn opened_column<T>(
         return read(in_pool(column, &pool)?, Some(pool.len()));
     }
     read(open(&column.chunk, bytes)?, None)
+}
+
+/// Decodes a column whose chunk `fetch` gives; it is not asked for a pool that is open.
+fn fetched_column<'b, E: From<BlockError>>(
+    info: &GroupInfo,
+    column: &ColumnInfo,
+    fetch: impl FnOnce() -> Result<Cow<'b, [u8]>, E>,
+    pools: &OpenPools,
+    context: Context<'_>,
+) -> Result<Column, E> {
+    if column.chunk.is_pooled() {
+        let pool = pools.get(&column.chunk, || Ok::<_, E>(open_pool(&column.chunk, &fetch()?)?))?;
+        return Ok(decode_values(info, column, in_pool(column, &pool)?, context)?);
+    }
+    let bytes = fetch()?;
+    Ok(decode_values(info, column, open(&column.chunk, &bytes)?, context)?)
 }
 
 fn open_pool(chunk: &ChunkRef, bytes: &[u8]) -> Result<Vec<u8>, BlockError> {

@@ -94,7 +94,7 @@ fn read_skeleton(input: &mut Input<'_>, told: &mut Told, literals: &mut Vec<u8>)
     let mut walk = Walk::default();
     let mut rest = skeleton;
     while !rest.is_empty() {
-        let (literal, after) = rest.split_at(rest.iter().position(|&byte| byte >= MARKS).unwrap_or(rest.len()));
+        let (literal, mark) = next_piece(rest);
         if !literal.is_empty() {
             let start = literals.len() as u32;
             literals.extend_from_slice(literal);
@@ -103,7 +103,7 @@ fn read_skeleton(input: &mut Input<'_>, told: &mut Told, literals: &mut Vec<u8>)
         if !walk.literal(literal) {
             return damaged("a shape is no object");
         }
-        let Some((&mark, after)) = after.split_first() else { break };
+        let Some((&mark, after)) = mark else { break };
         let Some(spelling) = Spelling::from_code(mark - MARKS) else {
             return damaged("a value has an unknown spelling");
         };
@@ -114,6 +114,13 @@ fn read_skeleton(input: &mut Input<'_>, told: &mut Told, literals: &mut Vec<u8>)
         rest = after;
     }
     Ok(parts)
+}
+
+/// The literal that comes next in a skeleton, and the mark behind it with what follows, if there is one.
+fn next_piece(skeleton: &[u8]) -> (&[u8], Option<(&u8, &[u8])>) {
+    let end = skeleton.iter().position(|&byte| byte >= MARKS).unwrap_or(skeleton.len());
+    let (literal, after) = skeleton.split_at(end);
+    (literal, after.split_first())
 }
 
 /// The paths that shapes tell, by first sight.
@@ -139,11 +146,11 @@ impl Told {
         let (_, skeleton) = skeleton.split_last().expect("it has an end");
         let mut rest = skeleton;
         loop {
-            let (literal, after) = rest.split_at(rest.iter().position(|&byte| byte >= MARKS).unwrap_or(rest.len()));
+            let (literal, mark) = next_piece(rest);
             if !walk.literal(literal) {
                 return false;
             }
-            let Some((_, after)) = after.split_first() else { break };
+            let Some((_, after)) = mark else { break };
             let (path, spelling) = slots.next().expect("each mark is of a slot");
             match walk.slot(spelling) {
                 Some(name) if paths.get(name) == Some(path) => {

@@ -309,12 +309,12 @@ fn keep(results: &ResultCache, plan: &Plan, layers: &[Growing; 2], covered: [BTr
     if covered.iter().all(BTreeSet::is_empty) {
         return None;
     }
-    let [lasting, passing] = covered.map(Arc::new);
-    let merged = layers.each_ref().map(|layer| Arc::clone(&layer.merged));
-    let [lasting_merged, passing_merged] = merged;
-    let layers_kept =
-        [Layer { covered: lasting, merged: lasting_merged }, Layer { covered: passing, merged: passing_merged }];
-    let whole = Whole { layers: layers_kept, table: None };
+    let mut covered = covered.into_iter().map(Arc::new);
+    let kept = layers.each_ref().map(|layer| {
+        let covered = covered.next().expect("each layer has its own");
+        Layer { covered, merged: Arc::clone(&layer.merged) }
+    });
+    let whole = Whole { layers: kept, table: None };
     if layers.iter().any(|layer| layer.is_own) && !results.put_whole(&plan.groups, whole.clone()) {
         return None;
     }

@@ -129,63 +129,44 @@ struct Cable {
 }
 
 impl Cable {
-    async fn pass(&self) {
+    /// Makes a call once the cable is whole.
+    async fn through<T>(&self, call: BoxFuture<'_, T>) -> T {
         let until = Duration::from_nanos(self.cut_until.load(Ordering::Relaxed));
         let left = until.saturating_sub(self.clock.monotonic());
         if !left.is_zero() {
             self.clock.sleep(left).await;
         }
+        call.await
     }
 }
 
 impl Store for Cable {
     fn create<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<Create, StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.create(key, body).await
-        })
+        Box::pin(self.through(self.store.create(key, body)))
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.put(key, body).await
-        })
+        Box::pin(self.through(self.store.put(key, body)))
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.get(key).await
-        })
+        Box::pin(self.through(self.store.get(key)))
     }
 
     fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.get_range(key, range).await
-        })
+        Box::pin(self.through(self.store.get_range(key, range)))
     }
 
     fn size<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.size(key).await
-        })
+        Box::pin(self.through(self.store.size(key)))
     }
 
     fn list<'a>(&'a self, folder: &'a str, after: &'a str) -> BoxFuture<'a, Result<Page, StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.list(folder, after).await
-        })
+        Box::pin(self.through(self.store.list(folder, after)))
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            self.pass().await;
-            self.store.delete(key).await
-        })
+        Box::pin(self.through(self.store.delete(key)))
     }
 
     fn harden<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -105,10 +105,7 @@ impl Merged {
 
     /// What a query may add to: itself if nobody else holds it, or a copy.
     pub(crate) fn growing(self: Arc<Self>, reduction: &Arc<Reduction>, budget: &Budget) -> Result<Self, QueryError> {
-        let own = match Arc::try_unwrap(self) {
-            Ok(own) => own,
-            Err(shared) => return shared.attached(reduction, budget),
-        };
+        let own = self.owned(reduction, budget)?;
         own.shards.iter().try_for_each(|shard| lock(shard).reattach(reduction, budget))?;
         Ok(own)
     }

@@ -7,6 +7,7 @@ pub mod api;
 pub mod block;
 pub mod chain;
 pub mod cli;
+pub mod cluster;
 pub mod control;
 pub mod crypto;
 pub mod engine;

@@ -101,7 +101,7 @@ mod tests {
 
     fn set(times: impl Iterator<Item = (i64, i64)>) -> BlockSet {
         let disk = Arc::new(RealDisk::new().unwrap());
-        let home = Arc::new(BlockHome::new(disk, std::path::PathBuf::new(), Arc::new(OpenBlocks::new())));
+        let home = Arc::new(BlockHome::new(disk, std::path::PathBuf::new(), Arc::new(OpenBlocks::new()), None));
         let entry = |(min_time, max_time)| BlockEntry {
             id: BlockId(0),
             sha256: Digest([0; 32]),

@@ -14,7 +14,7 @@ use super::mutant::Mutant;
 use super::partition::Partition;
 use super::publish::{self, PublishFailure};
 use super::settings::Settings;
-use super::snapshot::StoredBlock;
+use super::snapshot::{PartitionView, StoredBlock};
 use crate::host_select;
 
 /// Looks for runs of small blocks and merges them, one run at a time, until the engine stops.
@@ -41,14 +41,20 @@ pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partitio
     loop {
         let idle = now || core.host.clock.monotonic().saturating_sub(partition.flushed_at()) >= IDLE_AFTER;
         let view = partition.view();
-        let entries: Vec<&BlockEntry> = view.blocks.iter().map(|block| &*block.entry).collect();
+        // The node's own blocks only: the base is everybody's.
+        let tail = &view.blocks[tail_start(core, &view)..];
+        let entries: Vec<&BlockEntry> = tail.iter().map(|block| &*block.entry).collect();
         let Some(run) = plan(&entries, &core.settings, idle) else {
             return !idle && plan(&entries, &core.settings, true).is_some();
         };
-        if core.is_stopping() || core.stopped().is_some() || !merge(core, partition, &view.blocks[run]).await {
+        if core.is_stopping() || core.stopped().is_some() || !merge(core, partition, &tail[run]).await {
             return false;
         }
     }
+}
+
+fn tail_start(core: &Core, view: &PartitionView) -> usize {
+    if core.settings.mutation.is(Mutant::CompactTakesBase) { 0 } else { view.base_blocks }
 }
 
 /// Which neighbours to merge next: a planner returns a value, [`merge`] does the work.
@@ -57,7 +63,7 @@ pub(crate) async fn compact_partition(core: &Arc<Core>, partition: &Arc<Partitio
 /// what the run already holds, so that each event is rewritten about log(data) times. While events
 /// stream in, a run waits until it is `RUN_BLOCKS_MIN` long; when the partition is idle two are enough.
 /// Blocks that are full are as small as they get and are never written again.
-fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<usize>> {
+pub(crate) fn plan(tail: &[&BlockEntry], settings: &Settings, idle: bool) -> Option<Range<usize>> {
     let small = tail.iter().filter(|entry| entry.bytes < settings.compact_min_bytes).count();
     let run_blocks_min = if idle || small > settings.compact_small_blocks_max { 2 } else { RUN_BLOCKS_MIN };
     let mut end = tail.len();

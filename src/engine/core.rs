@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::{error, warn};
 
+use super::adopt::Counters;
 use super::effort::DenseBudget;
 use super::layout;
 use super::log::Segments;
@@ -17,6 +18,7 @@ use super::manifest::{Lost, Manifest};
 use super::partition::{Committed, Partition};
 use super::recent::OpenBlocks;
 use super::record::AppendError;
+use super::remote::Remote;
 use super::settings::Settings;
 use super::snapshot::{BlockHome, StoredBlock};
 use crate::block::RowGroup;
@@ -41,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) root: PathBuf,
     pub(crate) origin: Origin,
     pub(crate) store: Arc<dyn Store>,
+    /// What all nodes share, if there is something.
+    pub(crate) shared: Option<Arc<dyn Store>>,
     /// The pages of manifests.
     pub(crate) pages: Arc<dyn Store>,
     /// Ids of blocks come from here.
@@ -69,6 +73,9 @@ pub(crate) struct Core {
     pub(crate) room: Notify,
     pub(crate) wake_flush: Notify,
     pub(crate) wake_compact: Notify,
+    pub(crate) counters: Counters,
+    /// A block has joined a tail: it may be sent to the shared store.
+    pub(crate) wake_share: Notify,
     /// Every head is empty: the log may end its segment.
     pub(crate) wake_log: Notify,
     pub(crate) applied: broadcast::Sender<Applied>,
@@ -83,11 +90,12 @@ pub(crate) struct CoreParts {
     pub(crate) root: PathBuf,
     pub(crate) origin: Origin,
     pub(crate) lock: Option<Box<dyn DiskLock>>,
+    pub(crate) shared: Option<Arc<dyn Store>>,
 }
 
 impl Core {
     pub(crate) fn new(parts: CoreParts) -> Self {
-        let CoreParts { host, settings, root, origin, lock } = parts;
+        let CoreParts { host, settings, root, origin, lock, shared } = parts;
         let store = super::open::store(&host, &root, &settings);
         let queue_kib = usize::try_from(settings.queue_bytes.div_ceil(KIB)).expect("a queue fits into memory");
         let queue_events = usize::try_from(settings.queue_events).expect("a queue fits into memory");
@@ -95,6 +103,7 @@ impl Core {
             block_ids: host.entropy.fork("block ids"),
             store: Arc::new(store) as Arc<dyn Store>,
             pages: Arc::new(super::open::page_store(&host, &root, &settings)),
+            shared,
             origin,
             root,
             commits: AtomicU64::new(0),
@@ -115,6 +124,8 @@ impl Core {
             room: Notify::new(),
             wake_flush: Notify::new(),
             wake_compact: Notify::new(),
+            counters: Counters::default(),
+            wake_share: Notify::new(),
             wake_log: Notify::new(),
             applied: broadcast::Sender::new(APPLIED_QUEUE_GROUPS),
             lock: Mutex::new(lock),
@@ -146,7 +157,8 @@ impl Core {
     /// Where the blocks of a partition are.
     pub(crate) fn block_home(&self, folder: &str) -> Arc<BlockHome> {
         let blocks = self.root.join(layout::blocks_folder(folder));
-        Arc::new(BlockHome::new(Arc::clone(&self.host.disk), blocks, Arc::clone(&self.open_blocks)))
+        let remote = self.shared.as_ref().map(|store| Remote::new(Arc::clone(store), folder));
+        Arc::new(BlockHome::new(Arc::clone(&self.host.disk), blocks, Arc::clone(&self.open_blocks), remote))
     }
 
     pub(crate) fn adopt(&self, partition: Partition) {

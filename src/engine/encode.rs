@@ -16,6 +16,7 @@ use crate::block::{
     BlockError, BlockWriter, ChunkKey, ChunkRef, Footer, GroupInfo, Merged, Merger, RowGroup, WriterOptions,
 };
 use crate::crypto;
+use crate::event::EventId;
 use crate::host::Cost;
 
 /// One block of all rows of these batches. CPU-bound: some 3 s per GiB as sent.
@@ -38,14 +39,31 @@ pub(crate) fn fresh(batches: Vec<Arc<RowGroup>>, raw_bytes: u64, options: Writer
 /// # Errors
 /// If an input cannot be read.
 pub(crate) async fn merged(core: &Core, inputs: &[Arc<StoredBlock>]) -> io::Result<Option<EncodedBlock>> {
-    let raw_bytes: u64 = inputs.iter().map(|block| block.entry.raw_bytes).sum();
+    filtered(core, inputs, None).await
+}
+
+/// Which events of a block to keep.
+pub(crate) type Keep = Arc<dyn Fn(EventId) -> bool + Send + Sync>;
+
+/// As [`merged`], of those rows only that `keep` takes.
+///
+/// # Errors
+/// If an input cannot be read.
+pub(crate) async fn filtered(
+    core: &Core,
+    inputs: &[Arc<StoredBlock>],
+    keep: Option<Keep>,
+) -> io::Result<Option<EncodedBlock>> {
+    let all_raw_bytes: u64 = inputs.iter().map(|block| block.entry.raw_bytes).sum();
+    let all_rows: u64 = inputs.iter().map(|block| block.entry.rows).sum();
+    let mut rows_in = 0u64;
     let mut footers = Vec::with_capacity(inputs.len());
     for input in inputs {
         footers.push(input.footer().await?);
     }
     let mut next_group = vec![0; inputs.len()];
     let mut merger = Merger::new(inputs.len(), ROW_GROUP_ROWS_MAX);
-    let mut writer = BlockWriter::new(options_for(core, raw_bytes));
+    let mut writer = BlockWriter::new(options_for(core, all_raw_bytes));
     loop {
         // The merger goes to a CPU worker and comes back with what it wants next.
         let step = core.host.cpu.run(Cost::bytes(GROUP_COST_BYTES), move || match merger.next() {
@@ -66,7 +84,10 @@ pub(crate) async fn merged(core: &Core, inputs: &[Arc<StoredBlock>]) -> io::Resu
                 let group = next_group[run];
                 next_group[run] += 1;
                 let decoded = if group < footers[run].groups.len() {
-                    Some((Arc::new(read_group(core, &inputs[run], &footers[run], group).await?), None))
+                    let group = Arc::new(read_group(core, &inputs[run], &footers[run], group).await?);
+                    let rows = keep.as_ref().map(|keep| kept_rows(&group, keep));
+                    rows_in += rows.as_ref().map_or(u64::from(group.rows), |rows| rows.len() as u64);
+                    Some((group, rows))
                 } else {
                     None
                 };
@@ -75,7 +96,18 @@ pub(crate) async fn merged(core: &Core, inputs: &[Arc<StoredBlock>]) -> io::Resu
         }
     }
     let bytes = writer.len();
+    // What a part of the rows was sent as is not known: as much as their share of all.
+    let raw_bytes = match keep {
+        None => all_raw_bytes,
+        Some(_) => u64::try_from(u128::from(all_raw_bytes) * u128::from(rows_in) / u128::from(all_rows.max(1)))
+            .unwrap_or(all_raw_bytes),
+    };
     Ok(Some(core.host.cpu.run(Cost::bytes(bytes), move || finish(writer, raw_bytes)).await))
+}
+
+/// The rows of a group whose events are kept, ascending.
+fn kept_rows(group: &RowGroup, keep: &Keep) -> Vec<u32> {
+    (0..group.rows).filter(|&row| keep(group.id(row))).collect()
 }
 
 /// How a block of so many bytes as sent is written now.

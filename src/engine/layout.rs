@@ -16,6 +16,12 @@ pub(crate) const LOG_FOLDER: &str = "_log";
 pub(crate) const QUARANTINE_FOLDER: &str = "_node/quarantine";
 /// The chain of what damage has taken where no partition can be named.
 pub(crate) const LOST_FOLDER: &str = "_node/lost";
+/// Where the shared store has chains, pages and blocks. Apart, so that a walk over the chains lists no block.
+pub(crate) const SHARED_CHAINS: &str = "chains";
+/// See [`SHARED_CHAINS`].
+pub(crate) const SHARED_PAGES: &str = "pages";
+/// See [`SHARED_CHAINS`].
+pub(crate) const SHARED_BLOCKS: &str = "blocks";
 /// Names of files that are not finished end in this; they go at start.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 /// Names of block files end in this.
@@ -41,6 +47,31 @@ pub(crate) fn blocks_folder(partition: &str) -> String {
 /// The folder of the pages of a partition's manifest. Apart from the generations, which are listed often.
 pub(crate) fn pages_folder(partition: &str) -> String {
     format!("{partition}/pages")
+}
+
+/// The folder of the shared generations that the partition stood on, each as it was read.
+pub(crate) fn base_folder(partition: &str) -> String {
+    format!("{partition}/base")
+}
+
+/// The key of a block in the shared store.
+pub(crate) fn shared_block_key(partition: &str, id: BlockId) -> String {
+    format!("{SHARED_BLOCKS}/{partition}/{}", block_name(id))
+}
+
+/// The folder of a partition's blocks in the shared store.
+pub(crate) fn shared_blocks_folder(partition: &str) -> String {
+    format!("{SHARED_BLOCKS}/{partition}")
+}
+
+/// The folder of a partition's chain in the shared store.
+pub(crate) fn shared_chain_folder(partition: &str) -> String {
+    format!("{SHARED_CHAINS}/{partition}")
+}
+
+/// The folder of the pages of a partition's shared manifest.
+pub(crate) fn shared_pages_folder(partition: &str) -> String {
+    format!("{SHARED_PAGES}/{partition}")
 }
 
 /// The name of a page.

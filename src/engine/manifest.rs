@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::block_list;
+use super::shared::SharedManifest;
 use crate::crypto;
 use crate::event::Origin;
 
@@ -84,7 +86,8 @@ pub struct Lost {
 ///
 /// **Invariants.** M1 generations step by one. M2 no watermark ever falls. M3 no block is named twice.
 /// M4 each generation states the digest of the one before it. M5 the floor never falls and is never
-/// above the generation itself. M6 `upto` grows along the tail and ends at `flushed`.
+/// above the generation itself. M6 `upto` grows along the tail and ends at `flushed`. M7 a base is followed by
+/// a later generation of the same store, or by one of another incarnation of it; it never goes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Manifest {
     /// [`MANIFEST_FORMAT`].
@@ -99,6 +102,9 @@ pub struct Manifest {
     pub written: i64,
     /// Generations below this one may be gone.
     pub floor: u64,
+    /// The shared generation that stands before the tail; none without a shared store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
     /// What had left the tail before its front.
     pub from: Watermarks,
     /// Own blocks, in the order in which they were flushed: those that pages name,
@@ -113,6 +119,32 @@ pub struct Manifest {
     /// Fields of a later format, kept as they are.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, serde_json::Value>,
+}
+
+/// A shared generation that a local one stands on.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Base {
+    /// Which history of the shared store: a new one begins when an operator says so after a rollback.
+    pub incarnation: String,
+    /// Its number in the shared chain.
+    pub generation: u64,
+    /// Of its body; names the object that keeps it here.
+    pub sha256: Digest,
+    /// What it says; without blocks until it was read.
+    #[serde(skip)]
+    pub manifest: Arc<SharedManifest>,
+}
+
+impl Base {
+    /// Whether it may take the place of `before`.
+    pub(crate) fn follows(&self, before: &Base) -> bool {
+        if self.incarnation != before.incarnation {
+            return true;
+        }
+        let same = self.generation == before.generation && self.sha256 == before.sha256;
+        same || (self.generation > before.generation
+            && self.manifest.watermarks.covers(&before.manifest.watermarks))
+    }
 }
 
 /// A run of blocks that is an object of its own.
@@ -171,6 +203,18 @@ impl Watermarks {
         }
     }
 
+    /// The origins that have passed, ascending, and how far.
+    pub fn iter(&self) -> impl Iterator<Item = (Origin, u64)> + '_ {
+        self.0.iter().map(|(origin, sequence)| (origin.0, *sequence))
+    }
+
+    /// The same marks, none beyond where `other` has it.
+    #[must_use]
+    pub fn at_most(&self, other: &Watermarks) -> Self {
+        let marks = self.0.iter().map(|(origin, mark)| (*origin, (*mark).min(other.get(origin.0))));
+        Self(marks.filter(|(_, mark)| *mark > 0).collect())
+    }
+
     /// Whether no origin is behind where `other` has it.
     pub fn covers(&self, other: &Watermarks) -> bool {
         other.0.iter().all(|(origin, sequence)| self.get(origin.0) >= *sequence)
@@ -227,7 +271,7 @@ impl From<GroupSpan> for (u32, i64, i64) {
 
 impl Page {
     /// The page of these entries, and the bytes of its object.
-    fn of(entries: Vec<Arc<BlockEntry>>) -> Self {
+    pub(crate) fn of(entries: Vec<Arc<BlockEntry>>) -> Self {
         let entries: Arc<[Arc<BlockEntry>]> = entries.into();
         let mut page = Self { sha256: Digest([0; crypto::SHA256_BYTES]), blocks: entries.len() as u64, entries };
         page.sha256 = Digest(crypto::sha256(&page.body()));
@@ -270,6 +314,7 @@ impl Manifest {
             commit: String::new(),
             written: 0,
             floor: 1,
+            base: None,
             from: Watermarks::default(),
             pages: Vec::new(),
             tail: Vec::new(),
@@ -281,7 +326,12 @@ impl Manifest {
 
     /// All own blocks, in the order in which they were flushed.
     pub fn blocks(&self) -> impl Iterator<Item = &Arc<BlockEntry>> {
-        self.pages.iter().flat_map(|page| page.entries.iter()).chain(&self.tail)
+        block_list::entries(&self.pages, &self.tail)
+    }
+
+    /// The blocks of the base and the own ones.
+    pub fn all_blocks(&self) -> impl Iterator<Item = &Arc<BlockEntry>> {
+        self.shared().into_iter().flat_map(|shared| shared.entries()).chain(self.blocks())
     }
 
     /// The next generation with a flushed block at the back of the tail; its `upto` becomes `flushed`.
@@ -295,20 +345,8 @@ impl Manifest {
     /// The next generation in which `merged` stands for the neighbours `inputs`. `None` if they are
     /// not (or no longer) neighbours.
     pub fn with_merged(&self, inputs: &[BlockId], merged: Option<Arc<BlockEntry>>) -> Option<Self> {
-        let first = inputs.first()?;
         let mut next = self.successor();
-        if place_of(&next.tail, first).is_none() {
-            let page = next.pages.iter().position(|page| place_of(&page.entries, first).is_some())?;
-            let mut entries = next.pages[page].entries.to_vec();
-            if place_of(&entries, first)? + inputs.len() <= entries.len() {
-                replace(&mut entries, inputs, merged)?;
-                let changed = Some(entries).filter(|entries| !entries.is_empty()).map(Page::of);
-                next.pages.splice(page..=page, changed);
-                return Some(next);
-            }
-            next.dissolve(page);
-        }
-        replace(&mut next.tail, inputs, merged)?;
+        block_list::replace_run(&mut next.pages, &mut next.tail, inputs, merged)?;
         Some(next)
     }
 
@@ -324,18 +362,32 @@ impl Manifest {
     /// The same blocks with the oldest of the tail in pages, so that fewer than twice `page_blocks` are
     /// left in it.
     pub fn paged(mut self, page_blocks: usize) -> Self {
-        let page_blocks = page_blocks.max(1);
-        let pages = (self.tail.len() / page_blocks).saturating_sub(1);
-        let paged: Vec<_> = self.tail.drain(..pages * page_blocks).collect();
-        self.pages.extend(paged.chunks(page_blocks).map(|entries| Page::of(entries.to_vec())));
+        block_list::page_off(&mut self.pages, &mut self.tail, page_blocks);
         self
     }
 
-    /// Moves what the pages from `first` on name back into the tail.
-    fn dissolve(&mut self, first: usize) {
-        let pages = self.pages.split_off(first);
-        let entries = pages.iter().flat_map(|page| page.entries.iter().cloned());
-        self.tail.splice(0..0, entries.collect::<Vec<_>>());
+    /// The next generation on another base, with these blocks as its tail, before whose front `from` has gone.
+    pub(crate) fn with_base(&self, base: Base, tail: Vec<Arc<BlockEntry>>, from: Watermarks) -> Self {
+        let mut next = self.successor();
+        next.pages.clear();
+        next.tail = tail;
+        next.from = from;
+        next.base = Some(base);
+        next
+    }
+
+    /// What is shared of this partition and adopted here; nothing without a base.
+    pub(crate) fn shared(&self) -> Option<&Arc<SharedManifest>> {
+        self.base.as_ref().map(|base| &base.manifest)
+    }
+
+    /// Up to where events of each origin are in the base or were in the tail: what a replay drops.
+    pub(crate) fn settled(&self) -> Watermarks {
+        let mut settled = self.flushed.clone();
+        if let Some(shared) = self.shared() {
+            settled.raise_all(&shared.watermarks);
+        }
+        settled
     }
 
     /// A copy with the next number; the committer fills in who, when and the digest before.
@@ -344,22 +396,7 @@ impl Manifest {
     }
 }
 
-fn place_of(entries: &[Arc<BlockEntry>], id: &BlockId) -> Option<usize> {
-    entries.iter().position(|entry| entry.id == *id)
-}
-
-/// Puts `merged` in the place of the neighbours `inputs`; `None` if they are not neighbours.
-fn replace(entries: &mut Vec<Arc<BlockEntry>>, inputs: &[BlockId], merged: Option<Arc<BlockEntry>>) -> Option<()> {
-    let first = place_of(entries, inputs.first()?)?;
-    let run = entries.get(first..first + inputs.len())?;
-    if !run.iter().map(|entry| &entry.id).eq(inputs) {
-        return None;
-    }
-    entries.splice(first..first + inputs.len(), merged);
-    Some(())
-}
-
-/// Holds M1 to M6 for a step from `current`, whose digest is `digest`, to `next`.
+/// Holds M1 to M7 for a step from `current`, whose digest is `digest`, to `next`.
 ///
 /// # Panics
 /// If a rule is broken: that is a bug here, never damage on disk.
@@ -369,6 +406,9 @@ pub fn check_step(current: &Manifest, digest: &str, next: &Manifest) {
     assert!(next.from.covers(&current.from), "M2");
     assert_eq!(next.previous, digest, "M4");
     assert!(next.floor >= current.floor && next.floor <= next.generation, "M5");
+    if let Some(base) = &current.base {
+        assert!(next.base.as_ref().is_some_and(|next| next.follows(base)), "M7");
+    }
     if let Err(broken) = next.check() {
         panic!("{broken}");
     }
@@ -380,22 +420,7 @@ impl Manifest {
     /// # Errors
     /// Which rule is broken.
     pub fn check(&self) -> Result<(), String> {
-        let mut ids: Vec<_> = self.blocks().map(|entry| entry.id).collect();
-        ids.sort_unstable();
-        if ids.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err("M3: a block is named twice".into());
-        }
-        let mut mark = &self.from;
-        for entry in self.blocks() {
-            if !entry.upto.covers(mark) {
-                return Err(format!("M6: the tail goes back at block {}", entry.id));
-            }
-            mark = &entry.upto;
-        }
-        if !self.flushed.covers(mark) {
-            return Err("M6: the tail goes beyond what was flushed".into());
-        }
-        Ok(())
+        block_list::check(&self.pages, &self.tail, &self.from, &self.flushed)
     }
 }
 

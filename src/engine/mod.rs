@@ -7,6 +7,8 @@
 //!
 //! **Boundary.** Knows no protocol and no query. Reads its log again through [`RecordReader`].
 
+mod adopt;
+mod block_list;
 mod block_set;
 mod blocks;
 mod commit;
@@ -15,7 +17,7 @@ mod core;
 mod effort;
 mod encode;
 mod flush;
-mod layout;
+pub(crate) mod layout;
 pub mod log;
 mod lost;
 pub mod manifest;
@@ -27,8 +29,11 @@ mod publish;
 mod recent;
 mod record;
 mod replay;
+mod remote;
+mod replica;
 mod retention;
 mod settings;
+pub mod shared;
 pub mod snapshot;
 mod verify;
 
@@ -42,14 +47,16 @@ pub use block_set::{BlockSet, Overlap};
 pub use commit::Admission;
 pub use core::Applied;
 pub use log::VerdictRun;
-pub use manifest::{BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest, OriginKey, Page, Watermarks};
+pub use manifest::{Base, BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest, OriginKey, Page, Watermarks};
 pub use mutant::{Mutant, Mutation};
 pub use open::OpenError;
+pub use replica::{Adopted, AdoptError, Front, Merged, Replica, SharedHead, Waiting};
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};
 pub use settings::Settings;
 pub use snapshot::{PartitionView, Snapshot, StoredBlock};
 pub use verify::{Problem, VerifyProgress, VerifyReport, verify};
 
+use crate::chain::Store;
 use crate::event::{Origin, PartitionKey};
 use crate::host::{Host, Task};
 
@@ -114,7 +121,27 @@ impl Engine {
         settings: Settings,
         reader: Arc<dyn RecordReader>,
     ) -> Result<Self, OpenError> {
-        open::open(host, root, settings, reader).await
+        open::open(host, root, settings, reader, None).await
+    }
+
+    /// As [`Engine::open`], on a store that several nodes share. What comes in goes there, and what others sent
+    /// there comes here, only by way of [`Engine::replica`].
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn open_shared(
+        host: Host,
+        root: PathBuf,
+        settings: Settings,
+        reader: Arc<dyn RecordReader>,
+        shared: Arc<dyn Store>,
+    ) -> Result<Self, OpenError> {
+        open::open(host, root, settings, reader, Some(shared)).await
+    }
+
+    /// The door through which a cluster moves blocks in and out.
+    pub fn replica(&self) -> Replica {
+        Replica::new(Arc::clone(&self.core))
     }
 
     fn new(core: Arc<core::Core>, queue: mpsc::Sender<commit::Pending>, running: Running) -> Self {
@@ -251,7 +278,7 @@ impl ReadOnly {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(host: Host, root: PathBuf, reader: Arc<dyn RecordReader>) -> Result<Self, OpenError> {
-        open::open_to_read(host, root, reader).await.map(Self)
+        open::open_to_read(host, root, reader, None).await.map(Self)
     }
 
     /// The partitions that `wanted` takes.

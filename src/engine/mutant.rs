@@ -38,6 +38,28 @@ pub enum Mutant {
     CompactRemoval,
     /// Delete the chain of a partition that retires, and its watermarks with it.
     RetireDeletesChain,
+    /// Merge blocks of the base as if they were the node's own.
+    CompactTakesBase,
+    /// Adopt a base without cutting from the tail what it has.
+    AdoptUncut,
+    /// Send the youngest block of a tail first.
+    UploadNotFromFront,
+    /// Bring a run in wherever the watermarks stand.
+    UploadAnyWatermark,
+    /// Send a block again under the id of the one that it was.
+    ReuploadSameId,
+    /// Do not look whether a block is there before naming it.
+    NoHeadBeforeCreate,
+    /// Delete objects that no generation names without condemning them.
+    DeleteUncondemned,
+    /// Take over a head although it is no descendant of the one adopted before.
+    RollbackAdopted,
+    /// Forget the watermarks of a partition that retires.
+    WatermarksReset,
+    /// Believe that a lease keeps others from doing the same work.
+    LeaseIsFence,
+    /// Retire by a wall clock that has jumped.
+    SweepTrustsClock,
 }
 
 impl Mutant {

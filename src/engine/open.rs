@@ -21,7 +21,7 @@ use super::replay::{self, Mode};
 use super::retention;
 use super::settings::Settings;
 use super::{Engine, Running};
-use crate::chain::{DiskStore, Durability};
+use crate::chain::{DiskStore, Durability, Store};
 use crate::event::Origin;
 use crate::host::{Disk, DiskLock, Host};
 
@@ -81,10 +81,11 @@ pub(crate) async fn open(
     root: PathBuf,
     settings: Settings,
     reader: Arc<dyn RecordReader>,
+    shared: Option<Arc<dyn Store>>,
 ) -> Result<Engine, OpenError> {
     let lock = prepare(&host, &root, &settings).await?;
     let origin = draw_origin(&host, &settings);
-    let core = Arc::new(Core::new(CoreParts { host: host.clone(), settings, root, origin, lock: Some(lock) }));
+    let core = Arc::new(Core::new(CoreParts { host: host.clone(), settings, root, origin, lock: Some(lock), shared }));
     load(&core, &reader, Mode::Write).await?;
     info!(origin = %origin, partitions = core.all_partitions().len(), "data directory opened");
     let (queue, waiting) = mpsc::channel(QUEUE_RECORDS);
@@ -107,11 +108,12 @@ pub(crate) async fn open_to_read(
     host: Host,
     root: PathBuf,
     reader: Arc<dyn RecordReader>,
+    shared: Option<Arc<dyn Store>>,
 ) -> Result<Arc<Core>, OpenError> {
     let settings = Settings::default();
     check_format(&host.disk, &root).await?;
     let lock = lock(&host.disk, &root).await?;
-    let core = Arc::new(Core::new(CoreParts { host, settings, root, origin: Origin(0), lock: Some(lock) }));
+    let core = Arc::new(Core::new(CoreParts { host, settings, root, origin: Origin(0), lock: Some(lock), shared }));
     load(&core, &reader, Mode::Read).await?;
     Ok(core)
 }
@@ -215,7 +217,6 @@ pub(crate) async fn check_format(disk: &Arc<dyn Disk>, root: &Path) -> Result<()
 }
 
 async fn write_format(host: &Host, root: &Path, settings: &Settings) -> Result<(), OpenError> {
-    use crate::chain::Store;
     let store = store(host, root, settings);
     let body = serde_json::to_vec(&FormatFile { product: "helios".into(), format: DATA_FORMAT }).expect("plain data");
     let key = format!("{}/format", layout::NODE_FOLDER);

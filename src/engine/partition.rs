@@ -47,6 +47,8 @@ struct State {
     /// Up to where events are in blocks.
     flushed: Watermarks,
     view: Arc<PartitionView>,
+    /// Blocks of the view that are the base's.
+    base_blocks: usize,
     /// When the last block was flushed, on the monotonic clock.
     flushed_at: Duration,
 }
@@ -89,18 +91,22 @@ impl Partition {
         home: Arc<BlockHome>,
         committed: Committed,
     ) -> Self {
-        let blocks = committed.manifest.blocks();
-        let blocks = blocks.map(|entry| Arc::new(StoredBlock::new(Arc::clone(entry), Arc::clone(&home))));
+        let base = committed.manifest.shared().map(|shared| shared.entries().cloned().collect::<Vec<_>>());
+        let base = base.unwrap_or_default();
+        let base_blocks = base.len();
+        let blocks = base.into_iter().chain(committed.manifest.blocks().cloned());
+        let blocks = blocks.map(|entry| Arc::new(StoredBlock::new(entry, Arc::clone(&home))));
         let blocks = Arc::new(BlockSet::new(blocks.collect()));
         let view = Arc::new(PartitionView {
             key: key.clone(),
             blocks,
+            base_blocks,
             head: Vec::new(),
             lost: committed.manifest.lost.clone(),
         });
-        let applied = committed.manifest.flushed.clone();
-        let flushed = applied.clone();
-        let state = Mutex::new(State { head: Vec::new(), applied, flushed, view, flushed_at: Duration::ZERO });
+        let applied = committed.manifest.settled();
+        let flushed = committed.manifest.flushed.clone();
+        let state = Mutex::new(State { head: Vec::new(), applied, flushed, view, base_blocks, flushed_at: Duration::ZERO });
         Self {
             key,
             folder,
@@ -184,6 +190,24 @@ impl Partition {
         state.publish(Some(blocks));
     }
 
+    /// Swaps the base, and the tail with it. P1: one swap, so that nobody sees an event twice or not at all.
+    pub(crate) fn publish_adopted(&self, base: Vec<Arc<StoredBlock>>, tail: Vec<Arc<StoredBlock>>, marks: &Watermarks) {
+        let mut state = self.state();
+        state.applied.raise_all(marks);
+        state.base_blocks = base.len();
+        if let Some(last) = tail.last() {
+            state.flushed.raise_all(&last.entry.upto);
+        }
+        state.publish(Some(base.into_iter().chain(tail).collect()));
+    }
+
+    /// Whether the head has an event at or below these marks.
+    pub(crate) fn head_reaches_below(&self, marks: &Watermarks) -> bool {
+        let state = self.state();
+        let below = |rows: &RowGroup| (0..rows.rows).any(|row| rows.sequences[row as usize] <= marks.get(rows.origin(row)));
+        state.head.iter().any(|batch| below(&batch.rows))
+    }
+
     /// Up to where this origin's events are in the view.
     pub(crate) fn applied(&self, origin: Origin) -> u64 {
         self.state().applied.get(origin)
@@ -205,6 +229,7 @@ impl State {
         self.view = Arc::new(PartitionView {
             key: self.view.key.clone(),
             blocks: blocks.map_or_else(|| Arc::clone(&self.view.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
+            base_blocks: self.base_blocks,
             head: self.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
             lost: self.view.lost.clone(),
         });

@@ -90,19 +90,24 @@ async fn garbage_of(core: &Core, folder: &str, newest: &Manifest) -> io::Result<
             garbage.push(manifests.join(entry.name));
         }
     }
-    let pages = core.root.join(layout::pages_folder(folder));
-    let named = pages::digests(newest);
-    for entry in layout::list_or_empty(disk, &pages).await? {
-        let unnamed = layout::parse_page_name(&entry.name).is_some_and(|digest| !named.contains(&digest));
-        if unnamed || unfinished(&entry.name) {
-            garbage.push(pages.join(entry.name));
+    let base = newest.base.iter().map(|base| base.sha256).collect();
+    for (folder, named) in
+        [(layout::pages_folder(folder), pages::digests(newest)), (layout::base_folder(folder), base)]
+    {
+        let folder = core.root.join(folder);
+        for entry in layout::list_or_empty(disk, &folder).await? {
+            let unnamed = layout::parse_page_name(&entry.name).is_some_and(|digest| !named.contains(&digest));
+            if unnamed || unfinished(&entry.name) {
+                garbage.push(folder.join(entry.name));
+            }
         }
     }
     let blocks = core.root.join(layout::blocks_folder(folder));
     let mut missing: BTreeSet<BlockId> = newest.blocks().map(|entry| entry.id).collect();
+    let base: BTreeSet<BlockId> = newest.shared().iter().flat_map(|shared| shared.entries()).map(|e| e.id).collect();
     for entry in layout::list_or_empty(disk, &blocks).await? {
         match layout::parse_block_name(&entry.name) {
-            Some(id) if missing.remove(&id) => {}
+            Some(id) if missing.remove(&id) || base.contains(&id) => {}
             Some(_) => garbage.push(blocks.join(entry.name)),
             None if unfinished(&entry.name) => garbage.push(blocks.join(entry.name)),
             None => {}

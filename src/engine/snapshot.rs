@@ -19,6 +19,7 @@ use super::block_set::BlockSet;
 use super::layout;
 use super::manifest::{BlockEntry, BlockId, Lost};
 use super::recent::OpenBlocks;
+use super::remote::Remote;
 
 /// Partitions as they stood at one moment, in the order of their keys.
 #[derive(Clone, Default)]
@@ -33,8 +34,10 @@ pub struct Snapshot {
 pub struct PartitionView {
     /// Which partition.
     pub key: PartitionKey,
-    /// Its blocks, oldest flush first. Their time ranges may overlap.
+    /// Its blocks: those of the shared base, then the node's own, oldest flush first. Their time ranges may overlap.
     pub blocks: Arc<BlockSet>,
+    /// How many of them are the base's.
+    pub base_blocks: usize,
     /// Events that are in no block yet, in log order.
     pub head: Vec<Arc<RowGroup>>,
     /// Events that damage has taken.
@@ -54,11 +57,13 @@ pub(crate) struct BlockHome {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     open: Arc<OpenBlocks>,
+    /// Where blocks are read from that are not in the folder.
+    remote: Option<Remote>,
 }
 
 impl BlockHome {
-    pub(crate) fn new(disk: Arc<dyn Disk>, folder: PathBuf, open: Arc<OpenBlocks>) -> Self {
-        Self { disk, folder, open }
+    pub(crate) fn new(disk: Arc<dyn Disk>, folder: PathBuf, open: Arc<OpenBlocks>, remote: Option<Remote>) -> Self {
+        Self { disk, folder, open, remote }
     }
 
     /// The file of a block.
@@ -80,7 +85,7 @@ impl StoredBlock {
     /// Where the blocks of a test are.
     #[cfg(test)]
     pub(crate) fn test_home(disk: &Arc<dyn Disk>) -> Arc<BlockHome> {
-        Arc::new(BlockHome::new(Arc::clone(disk), PathBuf::new(), Arc::new(OpenBlocks::new())))
+        Arc::new(BlockHome::new(Arc::clone(disk), PathBuf::new(), Arc::new(OpenBlocks::new()), None))
     }
 
     /// Reads exactly `len` bytes from `offset`.
@@ -95,7 +100,10 @@ impl StoredBlock {
         if let Some(file) = self.home.open.file(self.entry.id) {
             return Ok(file);
         }
-        let file = self.home.disk.open(&self.path()).await?;
+        let file = match (self.home.disk.open(&self.path()).await, &self.home.remote) {
+            (Err(error), Some(remote)) if error.kind() == io::ErrorKind::NotFound => remote.file(&self.entry),
+            (opened, _) => opened?,
+        };
         self.home.open.keep_file(self.entry.id, Arc::clone(&file));
         Ok(file)
     }
@@ -136,7 +144,19 @@ impl StoredBlock {
         self.home.path(self.entry.id)
     }
 
-    /// To be called before the file goes.
+    /// Whether its file is on this disk.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) async fn is_local(&self) -> io::Result<bool> {
+        match self.home.disk.open(&self.path()).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// To be called before the file goes, and after it came.
     pub(crate) fn close(&self) {
         self.home.open.forget(self.entry.id);
     }
@@ -149,9 +169,13 @@ impl PartitionView {
         stored + self.head.iter().map(|group| u64::from(group.rows)).sum::<u64>()
     }
 
-    /// The one block that has the event if the partition has it and it is in no head (M6).
+    /// The one block that has the event if the partition has it and it is in no head (M6, S6).
     pub fn block_of(&self, id: EventId) -> Option<&Arc<StoredBlock>> {
-        self.blocks.get(self.blocks.partition_point(|block| block.entry.upto.get(id.origin) < id.sequence.0))
+        let (base, tail) = self.blocks.split_at(self.base_blocks);
+        let among = |blocks: &[Arc<StoredBlock>]| {
+            blocks.partition_point(|block| block.entry.upto.get(id.origin) < id.sequence.0)
+        };
+        base.get(among(base)).or_else(|| tail.get(among(tail)))
     }
 }
 

@@ -116,7 +116,7 @@ impl Check<'_> {
             self.pages(&folder, manifest).await?;
         }
         let named: BTreeMap<_, _> =
-            head.iter().flat_map(Manifest::blocks).map(|entry| (entry.id, Arc::clone(entry))).collect();
+            head.iter().flat_map(Manifest::all_blocks).map(|entry| (entry.id, Arc::clone(entry))).collect();
         if head.as_ref().is_some_and(|manifest| manifest.generation > 0 && named.is_empty()) {
             self.report.retired += 1;
         }
@@ -134,7 +134,9 @@ impl Check<'_> {
                 None => self.report.unnamed.push(format!("{blocks}/{}", entry.name)),
             }
         }
-        for (id, block) in named.iter().filter(|(id, _)| !present.contains(id)) {
+        // What is shared lies in the shared store, and is here only if somebody asked for it.
+        let own: BTreeSet<_> = head.iter().flat_map(Manifest::blocks).map(|entry| entry.id).collect();
+        for (id, block) in named.iter().filter(|(id, _)| !present.contains(id) && own.contains(id)) {
             self.problem(format!("{blocks}/{id}.hb"), format!("missing; it held {} events", block.rows));
         }
         for lost in head.iter().flat_map(|manifest| &manifest.lost) {

@@ -106,6 +106,7 @@ async fn a_block_whose_groups_are_not_those_of_the_manifest_is_told_as_damaged()
     let entry = BlockEntry { bytes: bytes.len() as u64, ..(*view.blocks[1].entry).clone() };
     let blocks = vec![lake.stored(entry)];
     snapshot.partitions = vec![Arc::new(PartitionView {
+        base_blocks: 0,
         key: view.key.clone(),
         blocks: Arc::new(crate::engine::BlockSet::new(blocks)),
         head: Vec::new(),
@@ -145,6 +146,7 @@ fn lake(real: impl Fn(i64) -> bool) -> Lake {
             Arc::new(StoredBlock::new(Arc::new(entry), Arc::clone(&home)))
         });
         partitions.push(Arc::new(PartitionView {
+        base_blocks: 0,
             key: PartitionKey { env: "default".into(), index: "app".into(), day: (FIRST_DAY + day) as i32 },
             blocks: Arc::new(crate::engine::BlockSet::new(blocks.collect())),
             head: Vec::new(),

@@ -1,0 +1,255 @@
+//! The shared chains: reading a head that follows what was adopted, and committing an edit to it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::{debug, warn};
+
+use super::state::{ProblemKind, Shared, count};
+use crate::chain::{Chain, Commit, Link, StoreError};
+use crate::engine::shared::{Edit, Refusal, SharedManifest, check_shared_step};
+use crate::engine::{Base, BlockEntry, Mutant, Replica, SharedHead, layout};
+use crate::event::PartitionKey;
+
+/// What the store has of a partition, held against what this node has adopted.
+pub(super) enum Seen {
+    /// This is the head.
+    Head(SharedHead),
+    /// Nothing can be done with what is there; it was noted why.
+    Troubled,
+}
+
+/// How an edit ended.
+pub(super) enum Edited {
+    /// It is in the chain. The head as read afterwards: only from it may anybody act.
+    Done(SharedHead),
+    /// It does not apply to the head any more.
+    Refused(Refusal, SharedHead),
+    /// A block that it names is not in the store (any more): it must be sent again under a new id.
+    BlockGone,
+}
+
+pub(super) fn chain_of(shared: &Shared, key: &PartitionKey) -> Chain {
+    let folder = layout::shared_chain_folder(&layout::partition_folder(key));
+    Chain::new(Arc::clone(&shared.store), folder)
+}
+
+/// What stands before the first generation.
+fn nothing() -> SharedHead {
+    SharedHead { manifest: Arc::new(SharedManifest::empty()), body: Bytes::new(), digest: String::new() }
+}
+
+/// The head of a partition's chain, if it is what this node stands on or follows it. Costs one list and one get.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, StoreError> {
+    let base = shared.replica.base(key).await.filter(|base| base.incarnation == shared.incarnation());
+    let chain = chain_of(shared, key);
+    // ORDER: from the generation adopted, not from the next: a head is never deleted, so that if this one is not
+    // there, and none after it, the store was rolled back.
+    let from = base.as_ref().map_or(0, |base| base.generation);
+    let Some(link) = chain.head_from(from).await? else {
+        return Ok(match base {
+            None => Seen::Head(nothing()),
+            Some(base) => rolled_back(shared, key, &format!("generation {} is gone", base.generation)),
+        });
+    };
+    let head = match read(shared, key, &link).await? {
+        Ok(head) => head,
+        Err(why) => {
+            let why = format!("shared generation {}: {why}", link.generation);
+            shared.trouble(key, ProblemKind::Unreadable, why);
+            return Ok(Seen::Troubled);
+        }
+    };
+    if shared.mutant(Mutant::RollbackAdopted) {
+        return Ok(Seen::Head(head));
+    }
+    if let Some(base) = base
+        && let Some(why) = strays(&chain, &base, &head).await?
+    {
+        return Ok(rolled_back(shared, key, &why));
+    }
+    if shared.problem(key).is_some_and(|problem| problem.kind == ProblemKind::Unreadable) {
+        shared.well(key);
+    }
+    Ok(Seen::Head(head))
+}
+
+/// Why `head` is no descendant of `base`; `None` if it is one, or the same.
+async fn strays(chain: &Chain, base: &Base, head: &SharedHead) -> Result<Option<String>, StoreError> {
+    let known = base.sha256.to_string();
+    let other = || Some(format!("generation {} is not the one that was adopted", base.generation));
+    if head.manifest.generation == base.generation {
+        return Ok(if head.digest == known { None } else { other() });
+    }
+    if !head.manifest.watermarks.covers(&base.manifest.watermarks) {
+        return Ok(Some(format!("generation {} has less than was adopted", head.manifest.generation)));
+    }
+    if head.manifest.generation == base.generation + 1 {
+        return Ok(if head.manifest.previous == known { None } else { other() });
+    }
+    match chain.get(base.generation).await? {
+        Some(link) if link.digest == known => Ok(None),
+        Some(_) => Ok(other()),
+        None if head.manifest.floor > base.generation => Ok(None),
+        None => Ok(Some(format!("generation {} is gone and was never collected", base.generation))),
+    }
+}
+
+fn rolled_back(shared: &Shared, key: &PartitionKey, why: &str) -> Seen {
+    if shared.problem(key).is_none_or(|problem| problem.kind != ProblemKind::RolledBack) {
+        count(&shared.counters.rollbacks_detected);
+    }
+    let message = format!(
+        "the shared store was rolled back: {why}. Nothing of this partition is sent or taken; `helios store adopt` makes what the store has a new history"
+    );
+    shared.trouble(key, ProblemKind::RolledBack, message);
+    Seen::Troubled
+}
+
+/// Reads a generation with its pages. The inner error says what is wrong with it.
+async fn read(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<Result<SharedHead, String>, StoreError> {
+    let mut manifest = match SharedManifest::parse(&link.body) {
+        Ok(manifest) => manifest,
+        Err(why) => return Ok(Err(why)),
+    };
+    if manifest.generation != link.generation {
+        return Ok(Err(format!("it says it is generation {}", manifest.generation)));
+    }
+    if let Err(why) = Replica::fill_pages(&*shared.store, key, &mut manifest).await {
+        return Ok(Err(why));
+    }
+    if let Err(why) = manifest.check() {
+        return Ok(Err(why));
+    }
+    Ok(Ok(SharedHead { manifest: Arc::new(manifest), body: link.body.clone(), digest: link.digest.clone() }))
+}
+
+/// Commits `edit` on `current`, and again on newer heads while it applies. Costs one create, one get, one list and
+/// a question for each block that comes in.
+///
+/// # Errors
+/// If the store gave no answer: read the head before anything else.
+pub(super) async fn commit(
+    shared: &Shared,
+    key: &PartitionKey,
+    current: SharedHead,
+    edit: &Edit,
+) -> Result<Edited, StoreError> {
+    let chain = chain_of(shared, key);
+    let mut current = current;
+    for attempt in 0..EDIT_TRIES {
+        let next = match current.manifest.apply(edit) {
+            Ok(next) => next,
+            Err(refusal) => {
+                if matches!(refusal, Refusal::CondemnedBlock(_)) {
+                    count(&shared.counters.condemned_met);
+                }
+                return Ok(Edited::Refused(refusal, current));
+            }
+        };
+        if attempt > 0 {
+            count(&shared.counters.edits_reapplied);
+        }
+        // ORDER: after the head was read and before the next is made. What is condemned is deleted only after a
+        // generation says so: if the block is there now, either that generation takes this number, or it comes later
+        // and leaves the block alone since this one names it.
+        if !shared.mutant(Mutant::NoHeadBeforeCreate) && !blocks_are_there(shared, key, edit).await? {
+            return Ok(Edited::BlockGone);
+        }
+        let next = finish(shared, &current, next);
+        write_pages(shared, key, &current.manifest, &next).await?;
+        check_shared_step(&current.manifest, &current.digest, &next);
+        let body = Bytes::from(serde_json::to_vec(&next).expect("a manifest is plain data"));
+        match chain.commit(next.generation, body).await? {
+            Commit::Done(link) => {
+                let Ok(head) = read(shared, key, &link).await? else { return Err(unreadable(key, &link)) };
+                shared.changed(key, head.manifest.generation);
+                collect(&chain, &head).await;
+                return Ok(Edited::Done(head));
+            }
+            Commit::Lost(link) => current = again(shared, key, &link).await?,
+            Commit::Untold(link) => {
+                // The chain cannot tell: the next round asks the head what it has.
+                count(&shared.counters.settled_by_content);
+                current = again(shared, key, &link).await?;
+            }
+        }
+        debug!(partition = %key, generation = current.manifest.generation, "an edit is tried on a newer head");
+    }
+    Ok(Edited::Refused(Refusal::Stale, current))
+}
+
+async fn again(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<SharedHead, StoreError> {
+    read(shared, key, link).await?.map_err(|why| {
+        shared.trouble(key, ProblemKind::Unreadable, format!("shared generation {}: {why}", link.generation));
+        unreadable(key, link)
+    })
+}
+
+fn unreadable(key: &PartitionKey, link: &Link) -> StoreError {
+    StoreError::definite(&key.to_string(), format!("generation {} cannot be read", link.generation))
+}
+
+/// Fills in who, when and what came before, and how far old generations may go.
+fn finish(shared: &Shared, current: &SharedHead, next: SharedManifest) -> SharedManifest {
+    let mut next = next.paged(shared.replica.settings().manifest_page_blocks);
+    next.previous.clone_from(&current.digest);
+    next.commit = shared.replica.commit_id();
+    next.written = shared.host.clock.wall().0;
+    next.floor = next.floor.max((next.generation + 1).saturating_sub(shared.settings.generations_kept.max(1)));
+    if shared.mutant(Mutant::WatermarksReset) && next.entries().next().is_none() {
+        next.watermarks = crate::engine::Watermarks::default();
+    }
+    next
+}
+
+async fn blocks_are_there(shared: &Shared, key: &PartitionKey, edit: &Edit) -> Result<bool, StoreError> {
+    let named: Vec<&Arc<BlockEntry>> = match edit {
+        Edit::Upload { blocks, .. } => blocks.iter().collect(),
+        Edit::Merge { merged, .. } => vec![merged],
+        Edit::Retire | Edit::Condemn(_) | Edit::Forget(_) => Vec::new(),
+    };
+    let folder = layout::partition_folder(key);
+    for entry in named {
+        let size = shared.store.size(&layout::shared_block_key(&folder, entry.id)).await?;
+        if size != Some(entry.bytes) {
+            warn!(partition = %key, block = %entry.id, "a block that was sent is not there: it is sent again");
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Puts the pages that `next` names and `current` does not: they are named by their digests.
+async fn write_pages(
+    shared: &Shared,
+    key: &PartitionKey,
+    current: &SharedManifest,
+    next: &SharedManifest,
+) -> Result<(), StoreError> {
+    let folder = layout::shared_pages_folder(&layout::partition_folder(key));
+    for page in next.pages.iter().filter(|page| current.pages.iter().all(|known| known.sha256 != page.sha256)) {
+        let name = format!("{folder}/{}", layout::page_name(page.sha256));
+        shared.store.put(&name, Bytes::from(page.body())).await?;
+    }
+    Ok(())
+}
+
+/// Removes generations below the floor now and then. Who fails leaves it to the next.
+async fn collect(chain: &Chain, head: &SharedHead) {
+    if !head.manifest.generation.is_multiple_of(COLLECT_EVERY) {
+        return;
+    }
+    if let Err(error) = chain.collect(head.manifest.floor).await {
+        debug!(%error, "old shared generations are left for later");
+    }
+}
+
+/// How many heads an edit is tried on in a row.
+const EDIT_TRIES: u32 = 16;
+/// How often old generations are looked for, in generations: at most so many more than are kept are there.
+const COLLECT_EVERY: u64 = 8;
+

@@ -1,0 +1,130 @@
+//! The feed: what each life has changed, as hints. Objects `feed/<life>/<n>.json`, strictly in order; n + 1 is
+//! written only when what became of n is known, so that whoever reads on from n misses nothing that it says.
+//!
+//! Nothing rests on it: who misses something finds it at the next walk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::state::{Shared, lock};
+use crate::chain::StoreError;
+use crate::event::PartitionKey;
+
+/// The format of entries that this version writes, and the newest that it reads.
+const FEED_FORMAT: u32 = 1;
+/// Where feeds are.
+pub(super) const FEED: &str = "feed";
+
+/// One entry.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Entry {
+    format: u32,
+    /// The partitions that were changed, and their newest generations.
+    changed: Vec<Change>,
+}
+
+/// A partition that was changed.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Change {
+    env: String,
+    index: String,
+    day: i32,
+    generation: u64,
+}
+
+/// How far each life's feed was read.
+#[derive(Debug, Default)]
+pub(super) struct Offsets(BTreeMap<String, u64>);
+
+/// What the feeds say is new.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    pub(super) changed: BTreeMap<PartitionKey, u64>,
+    /// Entries were missed: everything must be looked at.
+    pub(super) missed: bool,
+}
+
+impl Entry {
+    pub(super) fn of(changed: &BTreeMap<PartitionKey, u64>) -> Self {
+        let change = |(key, generation): (&PartitionKey, &u64)| Change {
+            env: key.env.to_string(),
+            index: key.index.to_string(),
+            day: key.day,
+            generation: *generation,
+        };
+        Self { format: FEED_FORMAT, changed: changed.iter().map(change).collect() }
+    }
+
+    pub(super) fn to_bytes(&self) -> Bytes {
+        serde_json::to_vec(self).expect("an entry is plain data").into()
+    }
+}
+
+pub(super) fn key_of(life: &str, number: u64) -> String {
+    format!("{FEED}/{life}/{}", name_of(number))
+}
+
+fn name_of(number: u64) -> String {
+    format!("{number:020}.json")
+}
+
+/// Life and number that a name below [`FEED`] states.
+pub(super) fn parse(name: &str) -> Option<(&str, u64)> {
+    let (life, file) = name.split_once('/')?;
+    Some((life, crate::chain::parse_name(file)?))
+}
+
+/// Reads what is new in the feeds of the others. Costs one list, and one get an entry.
+///
+/// # Errors
+/// If the store could not be asked: what was read until then is forgotten, and read again the next time.
+pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> {
+    let own = shared.life();
+    let listed = shared.store.list_all(FEED, "").await?;
+    let mut feeds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (life, number) in listed.iter().filter_map(|object| parse(&object.name)).filter(|(life, _)| *life != own) {
+        feeds.entry(life).or_default().push(number);
+    }
+    let mut hints = Hints::default();
+    let mut read_to = BTreeMap::new();
+    let mut offsets = shared.offsets.lock().await;
+    for (life, numbers) in &feeds {
+        let known = offsets.0.get(*life).copied().unwrap_or(0);
+        hints.missed |= numbers.first().is_some_and(|first| *first > known + 1);
+        for number in numbers.iter().filter(|number| **number > known) {
+            match shared.store.get(&key_of(life, *number)).await? {
+                Some(body) => take(&mut hints, life, &body),
+                // It was collected since the list.
+                None => hints.missed = true,
+            }
+            read_to.insert((*life).to_owned(), *number);
+        }
+    }
+    offsets.0.extend(read_to);
+    Ok(hints)
+}
+
+fn take(hints: &mut Hints, life: &str, body: &Bytes) {
+    let entry = match serde_json::from_slice::<Entry>(body) {
+        Ok(entry) if entry.format <= FEED_FORMAT => entry,
+        _ => {
+            warn!(life, "an entry of a feed cannot be read: everything is looked at instead");
+            hints.missed = true;
+            return;
+        }
+    };
+    for Change { env, index, day, generation } in entry.changed {
+        let key = PartitionKey { env: env.into(), index: index.into(), day };
+        let newest = hints.changed.entry(key).or_default();
+        *newest = generation.max(*newest);
+    }
+}
+
+/// Marks that everything must be looked at.
+pub(super) fn ask_for_walk(shared: &Shared) {
+    *lock(&shared.walk_due) = true;
+}

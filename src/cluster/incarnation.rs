@@ -1,0 +1,95 @@
+//! Which history of the shared store this is. A number that is drawn when the store is first used, and again when
+//! an operator says that a store that was rolled back is what holds from now on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::state::Shared;
+use crate::chain::{Chain, Commit, Link, Store, StoreError};
+
+/// The chain of incarnations.
+pub(super) const FOLDER: &str = "incarnation";
+const FORMAT: u32 = 1;
+
+/// One incarnation.
+#[derive(Deserialize, Serialize)]
+struct Body {
+    format: u32,
+    floor: u64,
+    incarnation: String,
+    commit: String,
+}
+
+/// Reads the incarnation, or begins the first.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let random = || shared.host.entropy.fork("incarnation").next_u64();
+    let id = ensure(&shared.store, random, &shared.replica.commit_id()).await?;
+    shared.set_incarnation(&id);
+    Ok(())
+}
+
+/// Reads it again. Whether it is another one now.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
+    let Some(id) = read(&shared.store).await? else { return Ok(false) };
+    if id == shared.incarnation() {
+        return Ok(false);
+    }
+    warn!(incarnation = %id, "the shared store has a new history");
+    shared.set_incarnation(&id);
+    Ok(true)
+}
+
+/// The current incarnation; the first if there is none.
+async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) -> Result<String, StoreError> {
+    loop {
+        if let Some(id) = read(store).await? {
+            return Ok(id);
+        }
+        match write(store, 1, &format!("{:016x}", random()), commit).await? {
+            Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => return parse(&link).map(|body| body.incarnation),
+        }
+    }
+}
+
+async fn read(store: &Arc<dyn Store>) -> Result<Option<String>, StoreError> {
+    let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
+    head.map(|link| parse(&link).map(|body| body.incarnation)).transpose()
+}
+
+async fn write(store: &Arc<dyn Store>, generation: u64, id: &str, commit: &str) -> Result<Commit, StoreError> {
+    let body = Body { format: FORMAT, floor: 1, incarnation: id.to_owned(), commit: commit.to_owned() };
+    let body = Bytes::from(serde_json::to_vec(&body).expect("an incarnation is plain data"));
+    Chain::new(Arc::clone(store), FOLDER.into()).commit(generation, body).await
+}
+
+fn parse(link: &Link) -> Result<Body, StoreError> {
+    let wrong = |why: String| StoreError::definite(FOLDER, why);
+    let body: Body = serde_json::from_slice(&link.body).map_err(|error| wrong(error.to_string()))?;
+    if body.format > FORMAT {
+        return Err(wrong(format!("format {} is newer than this version of helios reads", body.format)));
+    }
+    Ok(body)
+}
+
+/// Begins a new incarnation: what the store has now is what holds.
+///
+/// # Errors
+/// If the store could not be asked, or somebody else did the same at this time.
+pub async fn renew(store: &Arc<dyn Store>, id: &str, commit: &str) -> Result<(), StoreError> {
+    let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
+    match write(store, head.map_or(1, |link| link.generation + 1), id, commit).await? {
+        Commit::Done(_) => Ok(()),
+        Commit::Lost(_) | Commit::Untold(_) => {
+            Err(StoreError::definite(FOLDER, "another command began a new history at the same time"))
+        }
+    }
+}

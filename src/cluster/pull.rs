@@ -1,0 +1,166 @@
+//! The puller: adopts what others have committed. Feeds say where to look; a walk over all chains, at the start,
+//! after anything was missed and about once an hour, finds what they did not say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::chains::{self, Seen};
+use super::state::{ProblemKind, Shared, count, lock};
+use super::{feed, incarnation, upload};
+use crate::chain::StoreError;
+use crate::engine::layout;
+use crate::event::PartitionKey;
+use crate::host_select;
+
+/// Pulls at every interval until the engine stops.
+pub(super) async fn pull_loop(shared: Arc<Shared>) {
+    let jitter = shared.host.entropy.fork("walks");
+    let mut walk_at = Duration::ZERO;
+    loop {
+        let walk = std::mem::take(&mut *lock(&shared.walk_due)) || shared.now() >= walk_at;
+        if walk {
+            walk_at = shared.now() + shared.settings.walk_interval.mul_f64(0.75 + draw(jitter.next_u64()) / 2.0);
+            walk_now(&shared).await;
+        } else {
+            pull(&shared).await;
+        }
+        host_select! {
+            () = shared.replica.stop_requested() => return,
+            () = shared.host.clock.sleep(shared.settings.sync_interval) => {}
+        }
+    }
+}
+
+/// A number from 0 up to 1.
+fn draw(bits: u64) -> f64 {
+    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
+
+/// Adopts what the feeds hint at.
+pub(super) async fn pull(shared: &Arc<Shared>) {
+    let result = pull_hinted(shared).await;
+    note(shared, result);
+}
+
+/// Looks at every chain.
+pub(super) async fn walk(shared: &Arc<Shared>) {
+    *lock(&shared.walk_due) = false;
+    walk_now(shared).await;
+}
+
+async fn walk_now(shared: &Arc<Shared>) {
+    count(&shared.counters.walks);
+    let result = walk_all(shared).await;
+    if result.is_err() {
+        feed::ask_for_walk(shared);
+    }
+    note(shared, result);
+}
+
+fn note(shared: &Shared, result: Result<(), StoreError>) {
+    let now = shared.now();
+    let mut pulled = lock(&shared.pulled);
+    match result {
+        Ok(()) => {
+            pulled.ok_at = Some(now);
+            pulled.error = None;
+        }
+        Err(error) => {
+            if pulled.error.is_none() {
+                warn!(%error, "the shared store cannot be read and will be tried again");
+            }
+            pulled.error = Some(error.to_string());
+        }
+    }
+}
+
+async fn pull_hinted(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let stuck = shared.problems().values().any(|problem| problem.kind == ProblemKind::RolledBack);
+    if stuck && incarnation::changed(shared).await? {
+        return walk_all(shared).await;
+    }
+    let hints = feed::read_new(shared).await?;
+    if hints.missed {
+        feed::ask_for_walk(shared);
+    }
+    lock(&shared.pulled).behind.extend(hints.changed.keys().cloned());
+    // What could not be adopted the last time is tried again, whatever the hints say.
+    let mut wanted: BTreeMap<PartitionKey, u64> = BTreeMap::new();
+    for key in lock(&shared.pulled).behind.clone() {
+        wanted.insert(key.clone(), hints.changed.get(&key).copied().unwrap_or(u64::MAX));
+    }
+    adopt_all(shared, wanted).await
+}
+
+async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    incarnation::changed(shared).await?;
+    let listed = shared.store.list_all(layout::SHARED_CHAINS, "").await?;
+    let mut newest: BTreeMap<PartitionKey, u64> = BTreeMap::new();
+    for object in &listed {
+        if let Some((key, generation)) = parse(&object.name) {
+            let known = newest.entry(key).or_default();
+            *known = generation.max(*known);
+        }
+    }
+    // A partition that is adopted here and gone there was rolled back: asking for it says so.
+    for key in shared.replica.partitions() {
+        if shared.replica.base(&key).await.is_some() {
+            newest.entry(key).or_insert(u64::MAX);
+        }
+    }
+    debug!(partitions = newest.len(), "walked over all chains");
+    lock(&shared.pulled).behind.extend(newest.keys().cloned());
+    adopt_all(shared, newest).await
+}
+
+/// Partition and generation that a name below the root of the chains states.
+fn parse(name: &str) -> Option<(PartitionKey, u64)> {
+    let mut parts = name.split('/');
+    let (env, index, day, file) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let key = PartitionKey { env: env.into(), index: index.into(), day: PartitionKey::parse_day(day)? };
+    Some((key, crate::chain::parse_name(file)?))
+}
+
+/// Adopts the heads of these partitions that are newer than what this node stands on. Those whose generation is
+/// not above that cost nothing.
+async fn adopt_all(shared: &Arc<Shared>, wanted: BTreeMap<PartitionKey, u64>) -> Result<(), StoreError> {
+    let mut first_error = None;
+    for (key, generation) in wanted {
+        if let Err(error) = adopt_one(shared, &key, generation).await {
+            first_error.get_or_insert(error);
+        }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+async fn adopt_one(shared: &Arc<Shared>, key: &PartitionKey, generation: u64) -> Result<(), StoreError> {
+    let base = shared.replica.base(key).await;
+    let current = base.filter(|base| base.incarnation == shared.incarnation());
+    if current.is_some_and(|base| base.generation == generation) {
+        lock(&shared.pulled).behind.remove(key);
+        return Ok(());
+    }
+    match chains::head(shared, key).await? {
+        Seen::Head(head) if head.manifest.generation > 0 => {
+            upload::adopt(shared, key, &head).await?;
+        }
+        Seen::Head(_) | Seen::Troubled => drop(lock(&shared.pulled).behind.remove(key)),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_chains_tell_partition_and_generation() {
+        let (key, generation) = parse("default/app/2026-06-14/00000000000000000007.json").unwrap();
+        assert_eq!((key.to_string(), generation), ("app/2026-06-14".to_owned(), 7));
+        assert_eq!(parse("default/app/2026-06-14"), None);
+        assert_eq!(parse("default/app/x/00000000000000000007.json"), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! What the parts of a cluster share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, Notify};
+use tracing::{error, info};
+
+use super::feed::Offsets;
+use super::node::NodeId;
+use super::{ClusterParts, ClusterSettings};
+use crate::chain::Store;
+use crate::control::{Control, Leadership, Roster};
+use crate::engine::{Mutant, Replica};
+use crate::event::PartitionKey;
+use crate::host::Host;
+
+/// See the module.
+pub(super) struct Shared {
+    pub(super) host: Host,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) store_name: String,
+    pub(super) control: Arc<Control>,
+    pub(super) replica: Replica,
+    pub(super) node: NodeId,
+    pub(super) address: String,
+    pub(super) settings: ClusterSettings,
+    pub(super) counters: Counters,
+    /// Partitions that were changed here and are not announced yet, with the newest generation.
+    pub(super) unannounced: Mutex<BTreeMap<PartitionKey, u64>>,
+    pub(super) wake_announce: Notify,
+    pub(super) wake_fetch: Notify,
+    /// Blocks may have become small neighbours, or a day too old.
+    pub(super) wake_compact: Notify,
+    /// One upload of a partition at a time.
+    uploading: Mutex<BTreeMap<PartitionKey, Arc<AsyncMutex<()>>>>,
+    /// How far the feeds of others were read.
+    pub(super) offsets: AsyncMutex<Offsets>,
+    /// Everything must be looked at, whatever the feeds say.
+    pub(super) walk_due: Mutex<bool>,
+    pub(super) pulled: Mutex<Pulled>,
+    incarnation: Mutex<String>,
+    problems: Mutex<BTreeMap<String, Problem>>,
+    roster: Mutex<Option<Arc<Roster>>>,
+    leaders: Mutex<Option<(Leadership, Leadership)>>,
+    conflict: Mutex<Option<String>>,
+}
+
+/// How the last round of pulling went.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pulled {
+    /// Monotonic time of the last round that reached everything it wanted.
+    pub(super) ok_at: Option<Duration>,
+    /// Partitions that are known to be behind.
+    pub(super) behind: BTreeSet<PartitionKey>,
+    /// What went wrong in the last round.
+    pub(super) error: Option<String>,
+}
+
+/// Why a partition is not shared.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Problem {
+    pub(super) kind: ProblemKind,
+    pub(super) message: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ProblemKind {
+    /// The store shows an older or another history than was adopted: nothing goes in or out.
+    RolledBack,
+    /// The store lacks events that left this node's tail: sending what comes after would hide it.
+    Gap,
+    /// What lies there cannot be read, or is of a newer format.
+    Unreadable,
+    /// A block of the own tail cannot be read.
+    DamagedTail,
+}
+
+impl ProblemKind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::RolledBack => "rolled_back",
+            Self::Gap => "gap",
+            Self::Unreadable => "unreadable",
+            Self::DamagedTail => "damaged_tail",
+        }
+    }
+}
+
+/// How often things happened that a simulation must have seen.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) uploads: AtomicU64,
+    pub(super) merges: AtomicU64,
+    pub(super) adoptions: AtomicU64,
+    pub(super) edits_reapplied: AtomicU64,
+    pub(super) settled_by_content: AtomicU64,
+    pub(super) condemned_met: AtomicU64,
+    pub(super) rollbacks_detected: AtomicU64,
+    pub(super) gaps_refused: AtomicU64,
+    pub(super) condemned: AtomicU64,
+    pub(super) deleted: AtomicU64,
+    pub(super) fetched: AtomicU64,
+    pub(super) evicted: AtomicU64,
+    pub(super) walks: AtomicU64,
+}
+
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Shared {
+    pub(super) fn new(parts: ClusterParts) -> Self {
+        let ClusterParts { host, store, store_name, control, replica, node, address, settings } = parts;
+        Self {
+            host,
+            store,
+            store_name,
+            control,
+            replica,
+            node,
+            address,
+            settings,
+            counters: Counters::default(),
+            unannounced: Mutex::default(),
+            wake_announce: Notify::new(),
+            wake_fetch: Notify::new(),
+            wake_compact: Notify::new(),
+            uploading: Mutex::default(),
+            offsets: AsyncMutex::default(),
+            walk_due: Mutex::new(true),
+            pulled: Mutex::default(),
+            incarnation: Mutex::default(),
+            problems: Mutex::default(),
+            roster: Mutex::default(),
+            leaders: Mutex::default(),
+            conflict: Mutex::default(),
+        }
+    }
+
+    pub(super) fn mutant(&self, mutant: Mutant) -> bool {
+        self.replica.settings().mutation.is(mutant)
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.host.clock.monotonic()
+    }
+
+    /// The life of this process: names its feed and its commits.
+    pub(super) fn life(&self) -> String {
+        self.replica.origin().to_string()
+    }
+
+    /// Held while a partition is sent.
+    pub(super) fn upload_lock(&self, key: &PartitionKey) -> Arc<AsyncMutex<()>> {
+        Arc::clone(lock(&self.uploading).entry(key.clone()).or_default())
+    }
+
+    pub(super) fn incarnation(&self) -> String {
+        lock(&self.incarnation).clone()
+    }
+
+    pub(super) fn set_incarnation(&self, id: &str) {
+        id.clone_into(&mut lock(&self.incarnation));
+    }
+
+    /// Notes that a partition has a newer generation than the others may know.
+    pub(super) fn changed(&self, key: &PartitionKey, generation: u64) {
+        let mut unannounced = lock(&self.unannounced);
+        let newest = unannounced.entry(key.clone()).or_default();
+        *newest = generation.max(*newest);
+        drop(unannounced);
+        self.wake_announce.notify_one();
+    }
+
+    /// Notes why a partition is not shared, loudly the first time.
+    pub(super) fn trouble(&self, key: &PartitionKey, kind: ProblemKind, message: String) {
+        let problem = Problem { kind, message };
+        let before = lock(&self.problems).insert(key.to_string(), problem.clone());
+        if before.as_ref() != Some(&problem) {
+            error!(partition = %key, kind = kind.name(), message = %problem.message, "a partition is not shared");
+        }
+    }
+
+    /// The partition is shared again.
+    pub(super) fn well(&self, key: &PartitionKey) {
+        if lock(&self.problems).remove(&key.to_string()).is_some() {
+            info!(partition = %key, "the partition is shared again");
+        }
+    }
+
+    pub(super) fn problems(&self) -> BTreeMap<String, Problem> {
+        lock(&self.problems).clone()
+    }
+
+    pub(super) fn problem(&self, key: &PartitionKey) -> Option<Problem> {
+        lock(&self.problems).get(&key.to_string()).cloned()
+    }
+
+    pub(super) fn set_roster(&self, roster: Arc<Roster>) {
+        *lock(&self.roster) = Some(roster);
+    }
+
+    pub(super) fn roster(&self) -> Option<Arc<Roster>> {
+        lock(&self.roster).clone()
+    }
+
+    pub(super) fn set_leaders(&self, compactor: Leadership, sweeper: Leadership) {
+        *lock(&self.leaders) = Some((compactor, sweeper));
+    }
+
+    /// Whether this node leads the compactor, and the sweeper.
+    pub(super) fn leads(&self) -> (bool, bool) {
+        lock(&self.leaders).as_ref().map_or((false, false), |(compactor, sweeper)| (compactor.leads(), sweeper.leads()))
+    }
+
+    /// Another process runs under this node's name; which life it is.
+    pub(super) fn set_conflict(&self, life: Option<String>) {
+        *lock(&self.conflict) = life;
+    }
+
+    pub(super) fn conflict(&self) -> Option<String> {
+        lock(&self.conflict).clone()
+    }
+
+    pub(super) fn coverage(&self) -> BTreeMap<&'static str, u64> {
+        let Counters {
+            uploads,
+            merges,
+            adoptions,
+            edits_reapplied,
+            settled_by_content,
+            condemned_met,
+            rollbacks_detected,
+            gaps_refused,
+            condemned,
+            deleted,
+            fetched,
+            evicted,
+            walks,
+        } = &self.counters;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        BTreeMap::from([
+            ("uploads", get(uploads)),
+            ("merges", get(merges)),
+            ("adoptions", get(adoptions)),
+            ("edits re-applied", get(edits_reapplied)),
+            ("commits settled by content", get(settled_by_content)),
+            ("condemned ids met by a writer", get(condemned_met)),
+            ("rollbacks detected", get(rollbacks_detected)),
+            ("gaps refused", get(gaps_refused)),
+            ("blocks condemned", get(condemned)),
+            ("objects deleted", get(deleted)),
+            ("blocks fetched", get(fetched)),
+            ("blocks evicted", get(evicted)),
+            ("walks", get(walks)),
+            ("straddles cut", self.replica.straddles_cut()),
+        ])
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic while held")
+}

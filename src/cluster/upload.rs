@@ -1,0 +1,186 @@
+//! The uploader: the front of each tail goes to the shared store, and leaves the tail once a head names it that
+//! was read after the commit. Seeding is uploading onto an empty chain.
+
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use super::chains::{self, Edited, Seen};
+use super::state::{ProblemKind, Shared, count};
+use crate::chain::StoreError;
+use crate::engine::shared::{Edit, Refusal};
+use crate::engine::{AdoptError, Front, Mutant, SharedHead, StoredBlock, layout};
+use crate::event::{Origin, PartitionKey};
+use crate::host_select;
+
+/// Sends what waits, whenever something does, until the engine stops.
+pub(super) async fn upload_loop(shared: Arc<Shared>) {
+    loop {
+        host_select! {
+            () = shared.replica.stop_requested() => return,
+            () = shared.host.clock.sleep(shared.settings.sync_interval) => {}
+        }
+        upload_all(&shared).await;
+    }
+}
+
+/// Sends the tails of all partitions, each as far as the store lets it.
+pub(super) async fn upload_all(shared: &Arc<Shared>) {
+    if shared.conflict().is_some() {
+        return;
+    }
+    for key in shared.replica.partitions_with_tail() {
+        upload(shared, &key).await;
+    }
+}
+
+/// Sends the partition's tail. Returns whether nothing of it is left.
+pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
+    let one = shared.upload_lock(key);
+    let _one = one.lock().await;
+    loop {
+        match step(shared, key).await {
+            Ok(Step::Sent { more: true }) => {}
+            Ok(Step::Sent { more: false }) => return true,
+            Ok(Step::Stopped) => return false,
+            Err(error) => {
+                warn!(%error, partition = %key, "a tail could not be sent and will be tried again");
+                return false;
+            }
+        }
+    }
+}
+
+/// Waits until `origin`'s events up to `sequence` are in the adopted base, and does what it takes.
+pub(super) async fn share(shared: &Arc<Shared>, key: &PartitionKey, origin: Origin, sequence: u64) {
+    loop {
+        if shared.replica.is_shared(key, origin, sequence).await {
+            return;
+        }
+        if !shared.replica.flush(key).await || !upload(shared, key).await {
+            shared.host.clock.sleep(shared.settings.sync_interval.min(SHARE_RETRY)).await;
+        }
+    }
+}
+
+enum Step {
+    Sent { more: bool },
+    Stopped,
+}
+
+/// Adopts the newest head, which cuts the tail to what is not shared yet, and sends a run of its front.
+async fn step(shared: &Arc<Shared>, key: &PartitionKey) -> Result<Step, StoreError> {
+    let head = match chains::head(shared, key).await? {
+        Seen::Head(head) => head,
+        Seen::Troubled => return Ok(Step::Stopped),
+    };
+    if head.manifest.generation > 0 && !adopt(shared, key, &head).await? {
+        return Ok(Step::Stopped);
+    }
+    let limits = (shared.settings.upload_blocks_max.max(1), shared.settings.upload_bytes_max);
+    let Some(front) = shared.replica.front(key, limits.0, limits.1).await else {
+        return Ok(Step::Sent { more: false });
+    };
+    if head.manifest.generation > 0 && !head.manifest.watermarks.covers(&front.from) {
+        count(&shared.counters.gaps_refused);
+        let message = "events that left this node's tail are not in the shared store: sending what comes after them \
+            would hide the gap. Restore the store, or run `helios store adopt`";
+        shared.trouble(key, ProblemKind::Gap, message.to_owned());
+        return Ok(Step::Stopped);
+    }
+    send(shared, key, head, front).await
+}
+
+async fn send(
+    shared: &Arc<Shared>,
+    key: &PartitionKey,
+    head: SharedHead,
+    front: Front,
+) -> Result<Step, StoreError> {
+    let Some(sent) = put_blocks(shared, key, &front.blocks).await? else { return Ok(Step::Stopped) };
+    let needs = match shared.mutant(Mutant::UploadAnyWatermark) {
+        true => front.upto.clone(),
+        false => head.manifest.watermarks.clone(),
+    };
+    let edit = Edit::Upload { needs, blocks: sent.clone(), upto: front.upto.clone() };
+    let current = head;
+    match chains::commit(shared, key, current, &edit).await? {
+        Edited::Done(head) => {
+            count(&shared.counters.uploads);
+            for (block, entry) in front.blocks.iter().zip(&sent) {
+                shared.replica.keep_as(block, entry.id).await;
+            }
+            debug!(partition = %key, blocks = sent.len(), generation = head.manifest.generation, "tail sent");
+            let adopted = adopt(shared, key, &head).await?;
+            shared.wake_compact.notify_one();
+            Ok(if adopted { Step::Sent { more: front.more } } else { Step::Stopped })
+        }
+        // Somebody, or a late request of our own, was there before: the next step adopts that and looks anew.
+        Edited::Refused(Refusal::Nothing | Refusal::Stale | Refusal::CondemnedBlock(_), _) | Edited::BlockGone => {
+            Ok(Step::Sent { more: true })
+        }
+    }
+}
+
+/// Puts blocks into the store, each under an id that nobody has used. `None` if one cannot be read.
+async fn put_blocks(
+    shared: &Shared,
+    key: &PartitionKey,
+    blocks: &[Arc<StoredBlock>],
+) -> Result<Option<Vec<Arc<crate::engine::BlockEntry>>>, StoreError> {
+    let folder = layout::partition_folder(key);
+    let mut sent = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        let len = usize::try_from(block.entry.bytes).map_err(|error| StoreError::definite(&folder, error))?;
+        let bytes = match block.read(0, len).await {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("block {} of the own tail cannot be read: {error}", block.entry.id);
+                shared.trouble(key, ProblemKind::DamagedTail, message);
+                return Ok(None);
+            }
+        };
+        // A new id for each try: what an earlier one left may be condemned already.
+        let id = match shared.mutant(Mutant::ReuploadSameId) {
+            true => block.entry.id,
+            false => shared.replica.block_id(),
+        };
+        shared.store.put(&layout::shared_block_key(&folder, id), bytes).await?;
+        sent.push(Arc::new(crate::engine::BlockEntry { id, ..(*block.entry).clone() }));
+    }
+    Ok(Some(sent))
+}
+
+/// Adopts a head. Returns whether the partition stands on it, or on a later one, now.
+///
+/// # Errors
+/// If the store could not make what was read from it durable.
+pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
+    // DURABLE: blocks leave this disk because of a name that another process may have made.
+    chains::chain_of(shared, key).harden().await?;
+    match shared.replica.adopt(key, &shared.incarnation(), head).await {
+        Ok(adopted) => {
+            count(&shared.counters.adoptions);
+            if adopted.dropped > 0 {
+                debug!(partition = %key, dropped = adopted.dropped, "shared blocks left the tail");
+            }
+            shared.wake_fetch.notify_one();
+            super::state::lock(&shared.pulled).behind.remove(key);
+            if shared.problem(key).is_some_and(|problem| problem.kind != ProblemKind::Gap) {
+                shared.well(key);
+            }
+            Ok(true)
+        }
+        Err(AdoptError::RolledBack(why)) => {
+            shared.trouble(key, ProblemKind::RolledBack, why);
+            Ok(false)
+        }
+        Err(AdoptError::Failed(why) | AdoptError::Stopped(why)) => {
+            warn!(%why, partition = %key, "a shared generation could not be adopted and will be tried again");
+            Ok(false)
+        }
+    }
+}
+
+/// The longest that somebody who waits for the shared store waits between two tries.
+const SHARE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -1,0 +1,252 @@
+//! Standing on a shared generation: the base is replaced, and what it has leaves the tail, in one local generation.
+//!
+//! **Rule.** A watermark may fall inside a block of the tail. Nobody ever sees that: before the base is adopted such
+//! a block is cut, so that a tail holds only what lies above the base, and neither a query nor an upload needs to
+//! look at single rows. A head that reaches below is flushed first, and then cut with the rest.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tracing::{debug, info};
+
+use super::core::Core;
+use super::manifest::{Base, BlockEntry, Manifest, Watermarks};
+use super::mutant::Mutant;
+use super::pages;
+use super::partition::Partition;
+use super::publish::{self, PublishFailure};
+use super::snapshot::StoredBlock;
+use super::{blocks, encode, flush};
+use crate::event::EventId;
+
+/// How a block of the tail lies to a base.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lies {
+    /// The base has nothing of it.
+    Above,
+    /// The base has all of it.
+    Below,
+    /// The base has some of it.
+    Across,
+}
+
+/// How often things happened that a simulation must have seen.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// A block of the tail was cut at a watermark.
+    pub(crate) straddles_cut: AtomicU64,
+}
+
+/// What an adoption did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Done {
+    /// Blocks that left the tail.
+    pub(crate) dropped: usize,
+}
+
+/// Adopts `base`, whose body is `body`. Does nothing if the partition stands on it or a later one already.
+pub(crate) async fn adopt(
+    core: &Arc<Core>,
+    partition: &Arc<Partition>,
+    base: Base,
+    body: Bytes,
+) -> Result<Done, PublishFailure> {
+    let _flushing = partition.flushing.lock().await;
+    let _compacting = partition.compacting.lock().await;
+    let current = partition.manifest.lock().await.manifest.clone();
+    if let Some(known) = &current.base
+        && known.incarnation == base.incarnation
+        && known.generation >= base.generation
+    {
+        return Ok(Done::default());
+    }
+    if current.base.as_ref().is_some_and(|known| !base.follows(known)) {
+        return Err(PublishFailure::Failed("the shared generation does not follow the one adopted before".into()));
+    }
+    if partition.head_reaches_below(&base.manifest.watermarks) && !flush::flush_locked(core, partition).await {
+        return Err(PublishFailure::Failed("its head could not be flushed".into()));
+    }
+    publish::make_partition_folders(core, partition).await?;
+    let current = partition.manifest.lock().await.manifest.clone();
+    let tail = cut_tail(core, partition, &current, &base).await?;
+    pages::write_base(core, partition, &current, &base, body).await?;
+    install(core, partition, base, tail).await
+}
+
+/// The tail as it is above a base.
+struct Tail {
+    blocks: Vec<Arc<StoredBlock>>,
+    /// What has gone before its front.
+    from: Watermarks,
+    /// Blocks that left it, or were replaced by what was cut from them.
+    dropped: Vec<Arc<StoredBlock>>,
+}
+
+async fn cut_tail(
+    core: &Arc<Core>,
+    partition: &Arc<Partition>,
+    current: &Manifest,
+    base: &Base,
+) -> Result<Tail, PublishFailure> {
+    let marks = &base.manifest.watermarks;
+    let view = partition.view();
+    let (shared, own) = view.blocks.split_at(view.base_blocks);
+    let mut tail = Tail { blocks: Vec::new(), from: current.from.clone(), dropped: Vec::new() };
+    let mut below = Watermarks::default();
+    match &current.base {
+        // What had gone before there was a base was lawfully removed here: no gap.
+        None => tail.from = tail.from.at_most(marks),
+        // The store was rolled back, and an operator said so: what it lost is in the old base, and every node
+        // that has that brings it back. The first to send it wins, the others cut theirs.
+        Some(old) if old.incarnation != base.incarnation => {
+            let mut before = Watermarks::default();
+            for block in shared {
+                if lies(&before, &block.entry.upto, marks) != Lies::Below {
+                    tail.blocks.extend(cut(core, partition, block, marks).await?);
+                }
+                before.clone_from(&block.entry.upto);
+            }
+            tail.from = tail.from.at_most(marks);
+            below.clone_from(&old.manifest.watermarks);
+        }
+        Some(_) => {}
+    }
+    let mut before = current.from.clone();
+    for block in own {
+        let upto = &block.entry.upto;
+        let lies = match lies(&before, upto, marks) {
+            Lies::Across if core.settings.mutation.is(Mutant::AdoptUncut) => Lies::Above,
+            lies => lies,
+        };
+        match lies {
+            Lies::Above => tail.blocks.push(above(partition, block, &below)),
+            Lies::Below => tail.dropped.push(Arc::clone(block)),
+            Lies::Across => {
+                core.counters.straddles_cut.fetch_add(1, Ordering::Relaxed);
+                let cut = cut(core, partition, block, marks).await?;
+                tail.blocks.extend(cut.map(|cut| above(partition, &cut, &below)));
+                tail.dropped.push(Arc::clone(block));
+            }
+        }
+        if tail.blocks.is_empty() {
+            tail.from.raise_all(upto);
+        }
+        before.clone_from(upto);
+    }
+    Ok(tail)
+}
+
+/// The block with an `upto` that is not behind `below`, so that it may stand after what reaches that far.
+fn above(partition: &Partition, block: &Arc<StoredBlock>, below: &Watermarks) -> Arc<StoredBlock> {
+    if block.entry.upto.covers(below) {
+        return Arc::clone(block);
+    }
+    let mut entry = (*block.entry).clone();
+    entry.upto.raise_all(below);
+    Arc::new(StoredBlock::new(Arc::new(entry), Arc::clone(&partition.home)))
+}
+
+/// How the events between two marks lie to a base that ends at `marks`.
+fn lies(before: &Watermarks, upto: &Watermarks, marks: &Watermarks) -> Lies {
+    let (mut above, mut below) = (false, false);
+    for (origin, last) in upto.iter().filter(|(origin, last)| before.get(*origin) < *last) {
+        let mark = marks.get(origin);
+        above |= mark < last;
+        below |= mark > before.get(origin);
+    }
+    match (above, below) {
+        (true, true) => Lies::Across,
+        (false, _) => Lies::Below,
+        (true, false) => Lies::Above,
+    }
+}
+
+/// The rows of a block above `marks` as a block of their own; `None` if there are none.
+async fn cut(
+    core: &Arc<Core>,
+    partition: &Arc<Partition>,
+    block: &Arc<StoredBlock>,
+    marks: &Watermarks,
+) -> Result<Option<Arc<StoredBlock>>, PublishFailure> {
+    let marks = marks.clone();
+    let above = Arc::new(move |id: EventId| id.sequence.0 > marks.get(id.origin));
+    let cut = encode::filtered(core, std::slice::from_ref(block), Some(above)).await;
+    let Some(cut) = cut.map_err(|error| PublishFailure::Failed(error.to_string()))? else {
+        return Err(PublishFailure::Failed("the engine stops".into()));
+    };
+    info!(partition = %partition.folder, block = %block.entry.id, rows = cut.rows, of = block.entry.rows,
+        "a block was cut at a watermark of the shared store");
+    if cut.rows == 0 {
+        return Ok(None);
+    }
+    Ok(Some(blocks::write(core, partition, cut, block.entry.upto.clone()).await?))
+}
+
+async fn install(
+    core: &Arc<Core>,
+    partition: &Arc<Partition>,
+    base: Base,
+    tail: Tail,
+) -> Result<Done, PublishFailure> {
+    let Tail { blocks, from, dropped } = tail;
+    let mut committed = partition.manifest.lock().await;
+    let floor = publish::floor_for(core, partition, &committed).await;
+    let entries: Vec<Arc<BlockEntry>> = blocks.iter().map(|block| Arc::clone(&block.entry)).collect();
+    let next_base = base.clone();
+    let published = publish::publish(core, partition, &mut committed, move |manifest| {
+        let mut next = manifest.with_base(next_base, entries, from);
+        if let Some(last) = next.tail.last() {
+            next.flushed.raise_all(&last.upto);
+        }
+        next.floor = floor;
+        Some(next)
+    });
+    published.await?;
+    // From here on it is the head of the chain, as read back.
+    let old = partition.view();
+    let known = |entry: &Arc<BlockEntry>| Arc::new(StoredBlock::new(Arc::clone(entry), Arc::clone(&partition.home)));
+    let base_blocks: Vec<_> = base.manifest.entries().map(known).collect();
+    let named: std::collections::BTreeSet<_> = base_blocks.iter().map(|block| block.entry.id).collect();
+    let gone: Vec<_> =
+        old.blocks[..old.base_blocks].iter().filter(|block| !named.contains(&block.entry.id)).cloned().collect();
+    drop(old);
+    debug!(partition = %partition.folder, generation = base.generation, dropped = dropped.len(), "base adopted");
+    partition.publish_adopted(base_blocks, blocks, &base.manifest.watermarks);
+    let done = Done { dropped: dropped.len() };
+    // ORDER: only those whose file no other block of the view has.
+    core.discard(dropped);
+    core.discard(gone);
+    if let Err(error) = partition.chain.collect(committed.manifest.floor).await {
+        tracing::warn!(%error, partition = %partition.folder, "old generations could not be removed");
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Origin;
+
+    fn marks(pairs: &[(u64, u64)]) -> Watermarks {
+        let mut marks = Watermarks::default();
+        pairs.iter().for_each(|(origin, sequence)| marks.raise(Origin(*origin), *sequence));
+        marks
+    }
+
+    #[test]
+    fn a_block_lies_above_below_or_across_by_the_events_that_it_has() {
+        let check = |before: &[(u64, u64)], upto: &[(u64, u64)], base: &[(u64, u64)], expected| {
+            assert_eq!(lies(&marks(before), &marks(upto), &marks(base)), expected, "{before:?} {upto:?} {base:?}");
+        };
+        check(&[], &[(1, 10)], &[], Lies::Above);
+        check(&[], &[(1, 10)], &[(1, 10)], Lies::Below);
+        check(&[], &[(1, 10)], &[(1, 12)], Lies::Below);
+        check(&[], &[(1, 10)], &[(1, 4)], Lies::Across);
+        check(&[(1, 10)], &[(1, 20)], &[(1, 10)], Lies::Above);
+        check(&[(1, 10)], &[(1, 20), (2, 5)], &[(1, 20)], Lies::Across);
+        // An origin that has nothing in this block says nothing.
+        check(&[(1, 10)], &[(1, 10), (2, 5)], &[(2, 5)], Lies::Below);
+        check(&[(1, 10)], &[(1, 10), (2, 5)], &[(1, 10)], Lies::Above);
+    }
+}

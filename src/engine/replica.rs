@@ -1,0 +1,346 @@
+//! The door of the engine for a cluster: what waits to be shared goes out, what others shared comes in.
+//!
+//! **Promise.** Whatever its caller does, and however often, no event is lost or doubled here: a front is taken from
+//! the front only, a base is adopted whole, and nothing leaves the disk but what an adopted base names.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+
+use super::adopt;
+use super::blocks::EncodedBlock;
+use super::core::Core;
+use super::encode;
+use super::flush;
+use super::layout;
+use super::manifest::{Base, BlockEntry, BlockId, Digest, Lost, Watermarks};
+use super::mutant::Mutant;
+use super::partition::Partition;
+use super::publish::PublishFailure;
+use super::settings::Settings;
+use super::shared::SharedManifest;
+use super::snapshot::StoredBlock;
+use super::{compact, pages};
+use crate::crypto;
+use crate::event::{Origin, PartitionKey};
+
+/// See the module.
+#[derive(Clone)]
+pub struct Replica(Arc<Core>);
+
+/// A shared generation with its pages, as it was read.
+#[derive(Clone, Debug)]
+pub struct SharedHead {
+    /// What it says.
+    pub manifest: Arc<SharedManifest>,
+    /// Its bytes; empty before the first generation.
+    pub body: Bytes,
+    /// SHA-256 of them, in hex; empty before the first generation.
+    pub digest: String,
+}
+
+/// The first blocks of a tail, ready to be sent.
+pub struct Front {
+    /// The blocks, in order.
+    pub blocks: Vec<Arc<StoredBlock>>,
+    /// What went before them.
+    pub from: Watermarks,
+    /// Where they end.
+    pub upto: Watermarks,
+    /// Whether blocks are left behind them.
+    pub more: bool,
+}
+
+/// What an adoption did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Adopted {
+    /// Blocks that left the tail because the base has their events.
+    pub dropped: usize,
+}
+
+/// Why a base was not adopted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// Nothing changed; it may be tried again.
+    #[error("{0}")]
+    Failed(String),
+    /// The head is no descendant of the base that was adopted before.
+    #[error("the shared store was rolled back: {0}")]
+    RolledBack(String),
+    /// Writing has stopped until a restart.
+    #[error("writing has stopped: {0}")]
+    Stopped(String),
+}
+
+/// What waits in tails to be shared.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Waiting {
+    /// Partitions with such blocks.
+    pub partitions: u64,
+    /// The blocks.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The events in them.
+    pub events: u64,
+}
+
+/// A block that was made of several, not yet anywhere.
+pub struct Merged {
+    /// What a manifest says of it; `upto` is filled in by the edit.
+    pub entry: BlockEntry,
+    /// The block.
+    pub bytes: Bytes,
+}
+
+impl Replica {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self(core)
+    }
+
+    /// The partitions that this node knows, in order.
+    pub fn partitions(&self) -> Vec<PartitionKey> {
+        self.0.all_partitions().iter().map(|partition| partition.key.clone()).collect()
+    }
+
+    /// The partitions in whose tails there is something.
+    pub fn partitions_with_tail(&self) -> Vec<PartitionKey> {
+        let waits = |partition: &&Arc<Partition>| {
+            let view = partition.view();
+            view.blocks.len() > view.base_blocks
+        };
+        self.0.all_partitions().iter().filter(waits).map(|partition| partition.key.clone()).collect()
+    }
+
+    /// What waits in all tails.
+    pub fn waiting(&self) -> Waiting {
+        let mut waiting = Waiting::default();
+        for partition in self.0.all_partitions() {
+            let view = partition.view();
+            let tail = &view.blocks[view.base_blocks..];
+            waiting.partitions += u64::from(!tail.is_empty());
+            waiting.blocks += tail.len() as u64;
+            waiting.bytes += tail.iter().map(|block| block.entry.bytes).sum::<u64>();
+            waiting.events += tail.iter().map(|block| block.entry.rows).sum::<u64>();
+        }
+        waiting
+    }
+
+    /// Waits until a block may have joined a tail.
+    pub async fn tail_grew(&self) {
+        self.0.wake_share.notified().await;
+    }
+
+    /// The engine is about to stop.
+    pub async fn stop_requested(&self) {
+        self.0.stop_requested().await;
+    }
+
+    /// This life's origin.
+    pub fn origin(&self) -> Origin {
+        self.0.origin
+    }
+
+    /// The engine's knobs.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// An id that no other commit has.
+    pub fn commit_id(&self) -> String {
+        self.0.commit_id()
+    }
+
+    /// An id that no other block has.
+    pub fn block_id(&self) -> BlockId {
+        let mut number = [0; 16];
+        self.0.block_ids.fill(&mut number);
+        BlockId(u128::from_le_bytes(number))
+    }
+
+    /// The shared generation that this partition stands on; `None` before the first.
+    pub async fn base(&self, key: &PartitionKey) -> Option<Base> {
+        self.0.partition(key).manifest.lock().await.manifest.base.clone()
+    }
+
+    /// Whether everything of `origin` up to `sequence` is in the adopted base of this partition.
+    pub async fn is_shared(&self, key: &PartitionKey, origin: Origin, sequence: u64) -> bool {
+        self.base(key).await.is_some_and(|base| base.manifest.watermarks.get(origin) >= sequence)
+    }
+
+    /// Makes blocks of what is in the partition's head. Returns whether that worked.
+    pub async fn flush(&self, key: &PartitionKey) -> bool {
+        flush::flush(&self.0, &self.0.partition(key)).await
+    }
+
+    /// The first blocks of the partition's tail; `None` if it has none.
+    pub async fn front(&self, key: &PartitionKey, blocks_max: usize, bytes_max: u64) -> Option<Front> {
+        let partition = self.0.partition(key);
+        let committed = partition.manifest.lock().await;
+        let view = partition.view();
+        let tail = &view.blocks[view.base_blocks..];
+        let mut bytes = 0;
+        let fits = |block: &&Arc<StoredBlock>| {
+            bytes += block.entry.bytes;
+            bytes <= bytes_max
+        };
+        let count = tail.iter().take(blocks_max).take_while(fits).count().max(1);
+        let blocks = match self.0.settings.mutation.is(Mutant::UploadNotFromFront) {
+            true => tail.last().into_iter().cloned().collect::<Vec<_>>(),
+            false => tail.get(..count)?.to_vec(),
+        };
+        let upto = blocks.last()?.entry.upto.clone();
+        Some(Front { more: tail.len() > blocks.len(), blocks, from: committed.manifest.from.clone(), upto })
+    }
+
+    /// What damage has taken from the partition.
+    pub async fn lost(&self, key: &PartitionKey) -> Vec<Lost> {
+        self.0.partition(key).manifest.lock().await.manifest.lost.clone()
+    }
+
+    /// Stands on `head` from now on. Does nothing if the partition stands on it or a later one already.
+    /// `head` must be durable in the shared store: what it has leaves this disk.
+    ///
+    /// # Errors
+    /// See [`AdoptError`].
+    pub async fn adopt(
+        &self,
+        key: &PartitionKey,
+        incarnation: &str,
+        head: &SharedHead,
+    ) -> Result<Adopted, AdoptError> {
+        let sha256 = Digest(crypto::sha256(&head.body));
+        let (incarnation, generation) = (incarnation.to_owned(), head.manifest.generation);
+        let base = Base { incarnation, generation, sha256, manifest: Arc::clone(&head.manifest) };
+        let adopted = adopt::adopt(&self.0, &self.0.partition(key), base, head.body.clone()).await;
+        self.0.collect_garbage().await;
+        match adopted {
+            Ok(done) => Ok(Adopted { dropped: done.dropped }),
+            Err(PublishFailure::Failed(why)) => Err(AdoptError::Failed(why)),
+            Err(PublishFailure::Stopped(error)) => {
+                self.0.stop_writing("a partition's folder could not be synced", &error);
+                Err(AdoptError::Stopped(error.to_string()))
+            }
+        }
+    }
+
+    /// Gives the file of an own block the name of its shared copy too, so that it need not be fetched. Best effort.
+    pub async fn keep_as(&self, block: &StoredBlock, id: BlockId) {
+        let path = block.path();
+        let _ = self.0.host.disk.link(&path, &path.with_file_name(layout::block_name(id))).await;
+    }
+
+    /// The blocks of the adopted base, in order.
+    pub fn base_blocks(&self, key: &PartitionKey) -> Vec<Arc<StoredBlock>> {
+        let view = self.0.partition(key).view();
+        view.blocks[..view.base_blocks].to_vec()
+    }
+
+    /// Whether the block's file is on this disk.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub async fn is_local(&self, block: &StoredBlock) -> io::Result<bool> {
+        block.is_local().await
+    }
+
+    /// Puts a shared block's bytes onto this disk, if they have its digest. Nothing rests on it: it is not synced.
+    ///
+    /// # Errors
+    /// What the disk says; [`io::ErrorKind::InvalidData`] if it is another block's bytes.
+    pub async fn keep(&self, key: &PartitionKey, block: &StoredBlock, bytes: Bytes) -> io::Result<()> {
+        if Digest(crypto::sha256(&bytes)) != block.entry.sha256 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not have the digest that is stated"));
+        }
+        let partition = self.0.partition(key);
+        super::publish::make_partition_folders(&self.0, &partition).await.map_err(|failure| match failure {
+            PublishFailure::Failed(why) => io::Error::other(why),
+            PublishFailure::Stopped(error) => error,
+        })?;
+        let disk = &self.0.host.disk;
+        let path = block.path();
+        let temporary = path.with_extension(format!("{:x}.tmp", self.block_id().0));
+        let written = async {
+            let file = disk.create_new(&temporary).await?;
+            file.append(bytes).await?;
+            // DURABLE: the bytes before the name, or a torn file would pass for the block after a power cut.
+            file.sync().await?;
+            match disk.link(&temporary, &path).await {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                linked => linked,
+            }
+        };
+        let written = written.await;
+        let _ = disk.remove_file(&temporary).await;
+        block.close();
+        written
+    }
+
+    /// Takes a shared block's file off this disk. Only what the adopted base names may go.
+    ///
+    /// # Errors
+    /// What the disk says.
+    ///
+    /// # Panics
+    /// If it is an own block: it is nowhere else.
+    pub async fn evict(&self, key: &PartitionKey, block: &StoredBlock) -> io::Result<()> {
+        let named: BTreeSet<BlockId> = self.base_blocks(key).iter().map(|block| block.entry.id).collect();
+        assert!(named.contains(&block.entry.id), "only what the base names may be evicted");
+        block.close();
+        self.0.host.disk.remove_file(&block.path()).await
+    }
+
+    /// Which neighbours of the base to merge next, as compaction of own blocks would; `idle` takes two as enough.
+    pub fn plan(&self, base: &[Arc<StoredBlock>], idle: bool) -> Option<std::ops::Range<usize>> {
+        let entries: Vec<&BlockEntry> = base.iter().map(|block| &*block.entry).collect();
+        compact::plan(&entries, &self.0.settings, idle)
+    }
+
+    /// Merges neighbours into one block; `None` if the engine stops meanwhile.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub async fn merge(&self, inputs: &[Arc<StoredBlock>]) -> io::Result<Option<Merged>> {
+        let Some(encoded) = encode::merged(&self.0, inputs).await? else { return Ok(None) };
+        let EncodedBlock { bytes, sha256, rows, min_time, max_time, raw_bytes, groups } = encoded;
+        let (id, upto) = (self.block_id(), Watermarks::default());
+        let entry = BlockEntry {
+            id,
+            sha256,
+            bytes: bytes.len() as u64,
+            rows,
+            min_time,
+            max_time,
+            raw_bytes,
+            groups,
+            upto,
+        };
+        Ok(Some(Merged { entry, bytes }))
+    }
+
+    /// How often a block of a tail was cut at a watermark.
+    pub fn straddles_cut(&self) -> u64 {
+        self.0.counters.straddles_cut.load(Ordering::Relaxed)
+    }
+
+    /// Fills the pages of a shared manifest from where the shared store has them.
+    ///
+    /// # Errors
+    /// What is wrong, with the name of the page.
+    pub async fn fill_pages(
+        store: &dyn crate::chain::Store,
+        key: &PartitionKey,
+        manifest: &mut SharedManifest,
+    ) -> Result<(), String> {
+        let folder = layout::shared_pages_folder(&layout::partition_folder(key));
+        pages::fill(store, &folder, &mut manifest.pages).await
+    }
+
+    /// Why an event of this partition would be refused by its age; `None` if it would not be.
+    pub fn refusal(&self, key: &PartitionKey) -> Option<String> {
+        super::retention::refusal(&self.0, key)
+    }
+}

@@ -1,0 +1,359 @@
+//! The shared manifest: what of a partition is in the shared store, and up to where.
+//!
+//! **Promise.** Of each origin exactly the events up to `watermarks` are in the blocks that a generation names,
+//! or were lawfully removed from them; nothing at or below a watermark is ever added. The edits in this file are
+//! the only way from one generation to the next. An edit states what it needs, so that after a lost swap the
+//! same edit is tried on the newer head, or given up.
+//!
+//! **Boundary.** Pure: no store, no clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::block_list;
+use super::manifest::{BlockEntry, BlockId, Lost, Page, Watermarks};
+
+/// The format of shared manifests that this version writes, and the newest that it reads.
+pub const SHARED_FORMAT: u32 = 1;
+
+/// One generation of what is shared of a partition.
+///
+/// **Invariants.** S1 generations step by one. S2 no watermark ever falls. S3 no block is named twice, and none
+/// that is condemned. S4 each generation states the digest of the one before it. S5 the floor never falls and is
+/// never above the generation itself. S6 `upto` grows along the blocks and is never beyond the watermarks.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct SharedManifest {
+    /// [`SHARED_FORMAT`].
+    pub format: u32,
+    /// Its number, from 1.
+    pub generation: u64,
+    /// SHA-256 of the generation before, in hex; empty for the first.
+    pub previous: String,
+    /// Who wrote it: `<life>-<number>`.
+    pub commit: String,
+    /// Wall time at the commit, nanoseconds since 1970. For people; nothing is ordered by it.
+    pub written: i64,
+    /// Generations below this one may be gone.
+    pub floor: u64,
+    /// Up to where each origin's events are in the blocks, or were removed.
+    pub watermarks: Watermarks,
+    /// The blocks, in the order in which they came: those that pages name,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<Page>,
+    /// and those after them.
+    pub blocks: Vec<Arc<BlockEntry>>,
+    /// Blocks that may be deleted, and that nobody may name again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<Condemned>,
+    /// Events that damage has taken before they came here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
+    /// Fields of a later format, kept as they are.
+    #[serde(flatten)]
+    pub unknown: BTreeMap<String, serde_json::Value>,
+}
+
+/// A block that a committed generation gave up.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Condemned {
+    /// Which.
+    pub id: BlockId,
+    /// The generation that condemned it.
+    pub generation: u64,
+}
+
+/// A step from one generation to the next.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// A front run of a node's tail comes in.
+    Upload {
+        /// Where the watermarks of the origins in `upto` must stand: exactly before the first event of the run.
+        needs: Watermarks,
+        /// The blocks; the `upto` of each says what of the node's own events it ends with.
+        blocks: Vec<Arc<BlockEntry>>,
+        /// Where the run ends.
+        upto: Watermarks,
+    },
+    /// Neighbours become one block, or none if it would be empty.
+    Merge {
+        /// The neighbours, in their order.
+        inputs: Vec<BlockId>,
+        /// What takes their place.
+        merged: Arc<BlockEntry>,
+    },
+    /// All blocks go: the day is past its retention.
+    Retire,
+    /// Objects that no generation names may go.
+    Condemn(Vec<BlockId>),
+    /// Condemned blocks are gone, long enough that nobody waits to name them.
+    Forget(Vec<BlockId>),
+}
+
+/// Why an edit does not apply.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    /// It would change nothing any more.
+    Nothing,
+    /// The head is not what it needs: plan anew.
+    Stale,
+    /// A block that it names was condemned: it must be sent again under a new id.
+    CondemnedBlock(BlockId),
+}
+
+impl SharedManifest {
+    /// What stands before the first generation.
+    pub fn empty() -> Self {
+        Self { format: SHARED_FORMAT, floor: 1, ..Self::default() }
+    }
+
+    /// Reads a generation, its pages not yet.
+    ///
+    /// # Errors
+    /// What is wrong with it; that its format is newer among it.
+    pub fn parse(body: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        if manifest.format > SHARED_FORMAT {
+            return Err(format!(
+                "format {} is newer than this version of helios reads ({SHARED_FORMAT})",
+                manifest.format
+            ));
+        }
+        Ok(manifest)
+    }
+
+    /// All blocks, in the order in which they came.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<BlockEntry>> {
+        block_list::entries(&self.pages, &self.blocks)
+    }
+
+    /// Whether this block may be named no more.
+    pub fn is_condemned(&self, id: BlockId) -> bool {
+        self.condemned.iter().any(|condemned| condemned.id == id)
+    }
+
+    /// The next generation; the committer fills in who, when, the digest before and the floor.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn apply(&self, edit: &Edit) -> Result<Self, Refusal> {
+        let mut next = Self { generation: self.generation + 1, ..self.clone() };
+        match edit {
+            Edit::Upload { needs, blocks, upto } => next.take_in(needs, blocks, upto)?,
+            Edit::Merge { inputs, merged } => next.merge(inputs, merged)?,
+            Edit::Retire => next.retire()?,
+            Edit::Condemn(ids) => next.condemn_unnamed(ids)?,
+            Edit::Forget(ids) => {
+                next.condemned.retain(|condemned| !ids.contains(&condemned.id));
+                if next.condemned.len() == self.condemned.len() {
+                    return Err(Refusal::Nothing);
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    fn take_in(&mut self, needs: &Watermarks, blocks: &[Arc<BlockEntry>], upto: &Watermarks) -> Result<(), Refusal> {
+        if self.watermarks.covers(upto) {
+            return Err(Refusal::Nothing);
+        }
+        if upto.iter().any(|(origin, _)| self.watermarks.get(origin) != needs.get(origin)) {
+            return Err(Refusal::Stale);
+        }
+        for block in blocks {
+            if self.is_condemned(block.id) {
+                return Err(Refusal::CondemnedBlock(block.id));
+            }
+            // ORDER: a block ends with what is here already and its own, so that `upto` grows along all of them.
+            self.watermarks.raise_all(&block.upto);
+            self.blocks.push(Arc::new(BlockEntry { upto: self.watermarks.clone(), ..(**block).clone() }));
+        }
+        self.watermarks.raise_all(upto);
+        Ok(())
+    }
+
+    fn merge(&mut self, inputs: &[BlockId], merged: &Arc<BlockEntry>) -> Result<(), Refusal> {
+        if self.is_condemned(merged.id) {
+            return Err(Refusal::CondemnedBlock(merged.id));
+        }
+        let named: Vec<_> = self.entries().filter(|entry| inputs.contains(&entry.id)).cloned().collect();
+        let Some(last) = named.last().filter(|_| named.len() == inputs.len()) else { return Err(Refusal::Stale) };
+        let rows: u64 = named.iter().map(|entry| entry.rows).sum();
+        assert_eq!(merged.rows, rows, "rows in = rows out");
+        let entry = Arc::new(BlockEntry { upto: last.upto.clone(), ..(**merged).clone() });
+        block_list::replace_run(&mut self.pages, &mut self.blocks, inputs, Some(entry)).ok_or(Refusal::Stale)?;
+        self.condemn(inputs);
+        Ok(())
+    }
+
+    fn retire(&mut self) -> Result<(), Refusal> {
+        let ids: Vec<_> = self.entries().map(|entry| entry.id).collect();
+        if ids.is_empty() {
+            return Err(Refusal::Nothing);
+        }
+        self.pages.clear();
+        self.blocks.clear();
+        self.condemn(&ids);
+        Ok(())
+    }
+
+    fn condemn_unnamed(&mut self, ids: &[BlockId]) -> Result<(), Refusal> {
+        let free = |id: &&BlockId| !self.is_condemned(**id) && self.entries().all(|entry| entry.id != **id);
+        let free: Vec<_> = ids.iter().filter(free).copied().collect();
+        if free.is_empty() {
+            return Err(Refusal::Nothing);
+        }
+        self.condemn(&free);
+        Ok(())
+    }
+
+    fn condemn(&mut self, ids: &[BlockId]) {
+        let generation = self.generation;
+        self.condemned.extend(ids.iter().map(|id| Condemned { id: *id, generation }));
+    }
+
+    /// The same with the oldest blocks in pages.
+    pub(crate) fn paged(mut self, page_blocks: usize) -> Self {
+        block_list::page_off(&mut self.pages, &mut self.blocks, page_blocks);
+        self
+    }
+
+    /// Checks what must hold of a generation by itself; bytes from the store are checked with it too.
+    ///
+    /// # Errors
+    /// Which rule is broken.
+    pub fn check(&self) -> Result<(), String> {
+        block_list::check(&self.pages, &self.blocks, &Watermarks::default(), &self.watermarks)?;
+        match self.entries().find(|entry| self.is_condemned(entry.id)) {
+            Some(entry) => Err(format!("S3: block {} is named and condemned", entry.id)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Holds S1 to S6 for a step from `current`, whose digest is `digest`, to `next`.
+///
+/// # Panics
+/// If a rule is broken: that is a bug here, never damage in the store.
+pub fn check_shared_step(current: &SharedManifest, digest: &str, next: &SharedManifest) {
+    assert_eq!(next.generation, current.generation + 1, "S1");
+    assert!(next.watermarks.covers(&current.watermarks), "S2");
+    assert_eq!(next.previous, digest, "S4");
+    assert!(next.floor >= current.floor && next.floor <= next.generation, "S5");
+    if let Err(broken) = next.check() {
+        panic!("{broken}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::manifest::Digest;
+    use crate::event::Origin;
+
+    fn marks(pairs: &[(u64, u64)]) -> Watermarks {
+        let mut marks = Watermarks::default();
+        pairs.iter().for_each(|(origin, sequence)| marks.raise(Origin(*origin), *sequence));
+        marks
+    }
+
+    fn entry(id: u128, rows: u64, upto: &[(u64, u64)]) -> Arc<BlockEntry> {
+        Arc::new(BlockEntry {
+            id: BlockId(id),
+            sha256: Digest([id as u8; 32]),
+            bytes: 1,
+            rows,
+            min_time: 0,
+            max_time: 0,
+            raw_bytes: 1,
+            groups: Box::default(),
+            upto: marks(upto),
+        })
+    }
+
+    fn upload(needs: &[(u64, u64)], blocks: &[Arc<BlockEntry>]) -> Edit {
+        let upto = blocks.last().unwrap().upto.clone();
+        Edit::Upload { needs: marks(needs), blocks: blocks.to_vec(), upto }
+    }
+
+    fn apply(manifest: &SharedManifest, edit: &Edit) -> SharedManifest {
+        let next = manifest.apply(edit).unwrap();
+        check_shared_step(manifest, "", &next);
+        next
+    }
+
+    fn ids(manifest: &SharedManifest) -> Vec<u128> {
+        manifest.entries().map(|entry| entry.id.0).collect()
+    }
+
+    /// Blocks 1 (origin 1, up to 10), 2 (origin 2, up to 5) and 3 (origin 1, up to 20).
+    fn three() -> SharedManifest {
+        let first = apply(&SharedManifest::empty(), &upload(&[], &[entry(1, 10, &[(1, 10)])]));
+        let second = apply(&first, &upload(&[], &[entry(2, 5, &[(2, 5)])]));
+        apply(&second, &upload(&[(1, 10)], &[entry(3, 10, &[(1, 20)])]))
+    }
+
+    #[test]
+    fn uploads_of_several_nodes_interleave_and_each_block_ends_where_all_of_them_stand() {
+        let three = three();
+        assert_eq!(ids(&three), [1, 2, 3]);
+        assert_eq!(three.watermarks, marks(&[(1, 20), (2, 5)]));
+        assert_eq!(three.blocks[1].upto, marks(&[(1, 10), (2, 5)]));
+    }
+
+    #[test]
+    fn a_run_comes_in_once_and_only_where_its_first_event_is_the_next_one() {
+        let three = three();
+        let again = upload(&[(1, 10)], &[entry(4, 10, &[(1, 20)])]);
+        assert_eq!(three.apply(&again), Err(Refusal::Nothing));
+        let gap = upload(&[(1, 25)], &[entry(4, 5, &[(1, 30)])]);
+        assert_eq!(three.apply(&gap), Err(Refusal::Stale));
+        let overlap = upload(&[(1, 15)], &[entry(4, 15, &[(1, 30)])]);
+        assert_eq!(three.apply(&overlap), Err(Refusal::Stale));
+    }
+
+    #[test]
+    fn a_merge_gives_up_its_inputs_and_applies_only_while_they_are_neighbours() {
+        let three = three();
+        let merge = |inputs: &[u128], rows| Edit::Merge {
+            inputs: inputs.iter().map(|id| BlockId(*id)).collect(),
+            merged: entry(9, rows, &[]),
+        };
+        let merged = apply(&three, &merge(&[1, 2], 15));
+        assert_eq!(ids(&merged), [9, 3]);
+        assert_eq!(merged.entries().next().unwrap().upto, marks(&[(1, 10), (2, 5)]));
+        assert!(merged.is_condemned(BlockId(1)) && merged.is_condemned(BlockId(2)));
+        assert_eq!(merged.apply(&merge(&[1, 2], 15)), Err(Refusal::Stale));
+        assert_eq!(three.apply(&merge(&[1, 3], 20)), Err(Refusal::Stale));
+        let twice = upload(&[(1, 20)], &[entry(1, 5, &[(1, 25)])]);
+        assert_eq!(merged.apply(&twice), Err(Refusal::CondemnedBlock(BlockId(1))));
+    }
+
+    #[test]
+    fn a_retired_day_keeps_its_watermarks_and_takes_what_is_newer() {
+        let retired = apply(&three(), &Edit::Retire);
+        assert!(ids(&retired).is_empty());
+        assert_eq!(retired.watermarks, three().watermarks);
+        assert_eq!(retired.apply(&Edit::Retire), Err(Refusal::Nothing));
+        let late = apply(&retired, &upload(&[(1, 20)], &[entry(4, 1, &[(1, 21)])]));
+        assert_eq!(ids(&late), [4]);
+        let forgotten = apply(&late, &Edit::Forget(vec![BlockId(1), BlockId(2)]));
+        assert_eq!(forgotten.condemned.len(), 1);
+    }
+
+    #[test]
+    fn what_is_named_is_never_condemned() {
+        let three = three();
+        let condemned = apply(&three, &Edit::Condemn(vec![BlockId(2), BlockId(77)]));
+        assert!(condemned.is_condemned(BlockId(77)) && !condemned.is_condemned(BlockId(2)));
+        assert_eq!(condemned.apply(&Edit::Condemn(vec![BlockId(77), BlockId(3)])), Err(Refusal::Nothing));
+    }
+
+    #[test]
+    fn fields_of_a_later_format_survive_an_edit() {
+        let text = serde_json::to_string(&three()).unwrap().replacen('{', r#"{"deletes":[1],"#, 1);
+        let manifest: SharedManifest = serde_json::from_str(&text).unwrap();
+        assert!(serde_json::to_string(&apply(&manifest, &Edit::Retire)).unwrap().contains(r#""deletes":[1]"#));
+    }
+}

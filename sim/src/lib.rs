@@ -8,6 +8,7 @@
 //! [`World::run`]; worlds share nothing, so that a test may run one per thread.
 
 mod clock;
+pub mod cluster;
 pub mod control;
 mod cpu;
 pub mod disk;

@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use super::requests::{Counter, RequestKind};
 use super::store::{check_key, check_range, page_of};
-use super::{Create, Object, Page, Requests, Store, StoreError};
-use crate::host::{BoxFuture, Clock, Entropy};
+use super::{Create, Object, Page, Requests, Store, StoreDate, StoreError};
+use crate::host::{BoxFuture, Clock, Entropy, UnixNanos};
 
 /// How often what goes wrong, in per mille of the calls it can happen to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -78,6 +78,7 @@ struct Inner {
     before: VecDeque<BTreeMap<String, Bytes>>,
     faults: Faults,
     counts: Counts,
+    date_ahead_ns: i64,
 }
 
 impl MemoryStore {
@@ -89,6 +90,11 @@ impl MemoryStore {
     /// From now on these go wrong.
     pub fn set_faults(&self, faults: Faults) {
         self.lock().faults = faults;
+    }
+
+    /// Its calendar is this far ahead of the clock's.
+    pub fn set_date_ahead(&self, ns: i64) {
+        self.lock().date_ahead_ns = ns;
     }
 
     /// What went wrong so far.
@@ -110,6 +116,21 @@ impl MemoryStore {
     /// Delivers one late create, the oldest. `false` if none is under way.
     pub fn deliver_one(&self) -> bool {
         self.lock().deliver_one()
+    }
+
+    /// What is there under a key, at once and without faults.
+    pub fn peek(&self, key: &str) -> Option<Bytes> {
+        self.lock().objects.get(key).cloned()
+    }
+
+    /// Everything that is there, to be put back later.
+    pub fn backup(&self) -> BTreeMap<String, Bytes> {
+        self.lock().objects.clone()
+    }
+
+    /// Puts a backup in the place of everything: what came since is gone.
+    pub fn restore(&self, backup: BTreeMap<String, Bytes>) {
+        self.lock().objects = backup;
     }
 
     /// The keys that are there.
@@ -202,6 +223,13 @@ impl Inner {
         Create::Created
     }
 
+    fn put_made(&mut self, key: &str, body: Bytes) {
+        if let Some(made) = &mut self.made {
+            made.push((key.to_owned(), body.clone()));
+        }
+        self.put(key, body);
+    }
+
     fn put(&mut self, key: &str, body: Bytes) {
         self.remember();
         self.objects.insert(key.to_owned(), body);
@@ -242,7 +270,7 @@ impl Store for MemoryStore {
         Box::pin(async move {
             check_key(key)?;
             let faults = self.arrive(key, RequestKind::Put, body.len()).await?;
-            self.lock().put(key, body);
+            self.lock().put_made(key, body);
             self.answer(key, faults, ()).await
         })
     }
@@ -309,6 +337,12 @@ impl Store for MemoryStore {
 
     fn requests(&self) -> Requests {
         self.requests.requests()
+    }
+
+    fn date(&self) -> Option<StoreDate> {
+        let clock = self.clock.as_ref()?;
+        let ahead_ns = self.lock().date_ahead_ns;
+        Some(StoreDate { wall: UnixNanos(clock.wall().0.saturating_add(ahead_ns)), at: clock.monotonic() })
     }
 }
 

@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 pub use disk::{DiskStore, Durability, TEMPORARY_FOLDER};
 pub use requests::Requests;
-pub use store::{Create, OBJECT_BYTES_MAX, Object, Page, Store, StoreError};
+pub use store::{Create, OBJECT_BYTES_MAX, Object, Page, Store, StoreDate, StoreError};
 
 use crate::crypto;
 

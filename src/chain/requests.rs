@@ -1,6 +1,9 @@
 //! What a store was asked: requests by kind, and bytes each way. Costs an atomic addition or two a request.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::StoreDate;
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -79,9 +82,20 @@ pub(super) struct Counter {
     by_kind: [AtomicU64; KINDS],
     up: AtomicU64,
     down: AtomicU64,
+    date: Mutex<Option<StoreDate>>,
 }
 
 impl Counter {
+    /// What the store says the time is.
+    pub(super) fn dated(&self, date: StoreDate) {
+        *self.date.lock().expect("no panic while held") = Some(date);
+    }
+
+    /// What it last said the time was.
+    pub(super) fn date(&self) -> Option<StoreDate> {
+        *self.date.lock().expect("no panic while held")
+    }
+
     /// A request with a body of `bytes`.
     pub(super) fn sent(&self, kind: RequestKind, bytes: usize) {
         self.of(kind).fetch_add(1, Ordering::Relaxed);

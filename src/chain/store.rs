@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::Requests;
-use crate::host::BoxFuture;
+use crate::host::{BoxFuture, UnixNanos};
 
 /// Any error, boxed.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -51,6 +52,21 @@ pub trait Store: Send + Sync {
 
     /// What it was asked so far, in this life of the process. Costs a few loads.
     fn requests(&self) -> Requests;
+
+    /// The store's own calendar, as of its last answer; `None` if it states none. A hint that nothing's safety
+    /// rests on: a node whose calendar disagrees retires nothing.
+    fn date(&self) -> Option<StoreDate> {
+        None
+    }
+}
+
+/// What a store said the time was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StoreDate {
+    /// Its calendar.
+    pub wall: UnixNanos,
+    /// Monotonic time of this node when the answer came.
+    pub at: Duration,
 }
 
 impl dyn Store + '_ {

@@ -90,10 +90,13 @@ async fn strays(chain: &Chain, base: &Base, head: &SharedHead) -> Result<Option<
     if head.manifest.generation == base.generation + 1 {
         return Ok(if head.manifest.previous == known { None } else { other() });
     }
+    // What lies below the floor is collected, or a ghost: a request that came late made the number again.
+    if head.manifest.floor > base.generation {
+        return Ok(None);
+    }
     match chain.get(base.generation).await? {
         Some(link) if link.digest == known => Ok(None),
         Some(_) => Ok(other()),
-        None if head.manifest.floor > base.generation => Ok(None),
         None => Ok(Some(format!("generation {} is gone and was never collected", base.generation))),
     }
 }

@@ -15,6 +15,7 @@ use super::state::{Shared, count};
 use super::{feed, upload};
 use crate::chain::StoreError;
 use crate::control::Leadership;
+use crate::engine::retention::ClockCheck;
 use crate::engine::shared::{Edit, SharedManifest};
 use crate::engine::{BlockId, Mutant, SharedHead, layout};
 use crate::event::PartitionKey;
@@ -27,28 +28,31 @@ pub(super) struct Ages {
     condemned: BTreeMap<(PartitionKey, BlockId), Duration>,
     deleted: BTreeMap<(PartitionKey, BlockId), Duration>,
     dead: BTreeMap<String, Duration>,
-    clocks: Option<(i64, Duration)>,
 }
 
 /// Sweeps while this node leads, until the engine stops.
 pub(super) async fn sweep_loop(shared: Arc<Shared>, leadership: Leadership) {
-    let mut ages = Ages::default();
+    // ORDER: now, not when this node comes to lead: the calendar may have jumped by then.
+    let (mut ages, clock) = (Ages::default(), ClockCheck::begin(&*shared.host.clock));
     loop {
         host_select! {
             () = shared.replica.stop_requested() => return,
             () = shared.host.clock.sleep(shared.settings.sweep_interval) => {}
         }
         if shared.conflict().is_none() && leadership.leads() {
-            sweep(&shared, &mut ages).await;
+            sweep(&shared, &mut ages, &clock).await;
         }
     }
 }
 
 /// One round over all partitions.
-pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages) {
-    let clocks_agree = clocks_agree(shared, ages) || shared.mutant(Mutant::SweepTrustsClock);
+pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages, clock: &ClockCheck) {
+    let stated = shared.store.date();
+    let agrees = clock.agrees(&*shared.host.clock)
+        && stated.is_none_or(|date| ClockCheck::agrees_with(&*shared.host.clock, date));
+    let clocks_agree = agrees || shared.mutant(Mutant::SweepTrustsClock);
     if !clocks_agree {
-        warn!("the wall clock has jumped since the start: retention waits for a restart");
+        warn!("this node's calendar has jumped, or is not the shared store's: nothing is retired");
     }
     for key in shared.replica.partitions() {
         if let Err(error) = sweep_partition(shared, &key, ages, clocks_agree).await {
@@ -58,15 +62,6 @@ pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages) {
     if let Err(error) = sweep_feeds(shared, ages).await {
         debug!(%error, "feeds of dead nodes are left for later");
     }
-}
-
-/// Holds the wall clock against the monotonic one: a clock that jumped a year must not delete a year.
-fn clocks_agree(shared: &Shared, ages: &mut Ages) -> bool {
-    let (wall, monotonic) = (shared.host.clock.wall().0, shared.now());
-    let (wall_then, monotonic_then) = *ages.clocks.get_or_insert((wall, monotonic));
-    let moved = i128::from(wall) - i128::from(wall_then);
-    let passed = monotonic.saturating_sub(monotonic_then).as_nanos().cast_signed();
-    (moved - passed).unsigned_abs() < CLOCK_DISAGREEMENT_MAX.as_nanos()
 }
 
 async fn sweep_partition(
@@ -202,6 +197,3 @@ async fn sweep_feeds(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), StoreE
     }
     Ok(())
 }
-
-/// Wall and monotonic time may drift apart by this much before retention stops.
-const CLOCK_DISAGREEMENT_MAX: Duration = Duration::from_secs(300);

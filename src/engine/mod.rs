@@ -31,7 +31,7 @@ mod record;
 mod replay;
 mod remote;
 mod replica;
-mod retention;
+pub(crate) mod retention;
 mod settings;
 pub mod shared;
 pub mod snapshot;

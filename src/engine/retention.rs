@@ -10,8 +10,10 @@ use super::flush;
 use super::mutant::Mutant;
 use super::partition::Partition;
 use super::publish::{self, PublishFailure};
+use crate::chain::StoreDate;
 use crate::event::PartitionKey;
 use crate::event::partition::DAY_NS;
+use crate::host::Clock;
 
 /// Looks for days that are past their retention, until the engine stops.
 pub(crate) async fn retention_loop(core: Arc<Core>) {
@@ -19,9 +21,9 @@ pub(crate) async fn retention_loop(core: Arc<Core>) {
         // What is shared is retired by the one sweeper of all nodes; the others adopt what it commits.
         return;
     }
-    let skew = ClockCheck::begin(&core);
+    let skew = ClockCheck::begin(&*core.host.clock);
     while !core.is_stopping() {
-        if skew.agrees(&core) {
+        if skew.agrees(&*core.host.clock) {
             sweep(&core).await;
         } else {
             warn!("the wall clock has jumped since the start: retention waits for a restart");
@@ -89,23 +91,33 @@ async fn retire(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<(), Publ
     Ok(())
 }
 
-/// Holds the wall clock against the monotonic one: a clock that jumped a year must not delete a year.
-struct ClockCheck {
+/// Holds the wall clock against the monotonic one, and against the shared store's: a clock that jumped a year must
+/// not delete a year.
+pub(crate) struct ClockCheck {
     wall: i64,
     monotonic: Duration,
 }
 
 impl ClockCheck {
-    fn begin(core: &Core) -> Self {
-        Self { wall: core.host.clock.wall().0, monotonic: core.host.clock.monotonic() }
+    pub(crate) fn begin(clock: &dyn Clock) -> Self {
+        Self { wall: clock.wall().0, monotonic: clock.monotonic() }
     }
 
-    fn agrees(&self, core: &Core) -> bool {
-        let wall = i128::from(core.host.clock.wall().0) - i128::from(self.wall);
-        let monotonic = core.host.clock.monotonic().saturating_sub(self.monotonic).as_nanos();
-        let apart = (wall - monotonic.cast_signed()).unsigned_abs();
-        apart < CLOCK_DISAGREEMENT_MAX.as_nanos()
+    pub(crate) fn agrees(&self, clock: &dyn Clock) -> bool {
+        agree(clock, self.wall, self.monotonic)
     }
+
+    /// Whether the store's calendar, as it said when it last answered, is the same as this node's.
+    pub(crate) fn agrees_with(clock: &dyn Clock, date: StoreDate) -> bool {
+        agree(clock, date.wall.0, date.at)
+    }
+}
+
+/// Whether it is now what it was at `wall` and `monotonic`, and the time that passed since.
+fn agree(clock: &dyn Clock, wall: i64, monotonic: Duration) -> bool {
+    let moved = i128::from(clock.wall().0) - i128::from(wall);
+    let passed = clock.monotonic().saturating_sub(monotonic).as_nanos();
+    (moved - passed.cast_signed()).unsigned_abs() < CLOCK_DISAGREEMENT_MAX.as_nanos()
 }
 
 /// Wall and monotonic time may drift apart by this much before retention stops.

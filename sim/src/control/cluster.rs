@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use helios::chain::memory::{Faults, MemoryStore};
-use helios::chain::{Create, Page, Requests, Store, StoreError};
+use helios::chain::{Create, Page, Requests, Store, StoreDate, StoreError};
 use helios::control::{Control, Document, Sealing};
 use helios::crypto::key_file::KeyMaterial;
 use helios::host::{BoxFuture, Clock, Host, UnixNanos};
@@ -38,11 +38,7 @@ impl Cluster {
     pub(super) fn node(&self, life: &str, rate: u64, cache_ttl: Duration) -> Node {
         let clock = Arc::new(NodeClock { true_clock: Arc::clone(&self.host.clock), rate });
         let host = Host { clock, ..self.host.clone() };
-        let cable = Arc::new(Cable {
-            store: self.store.clone(),
-            clock: Arc::clone(&self.host.clock),
-            cut_until: AtomicU64::new(0),
-        });
+        let cable = Arc::new(Cable::new(self.store.clone(), Arc::clone(&self.host.clock)));
         let control = self.control(Arc::clone(&cable) as Arc<dyn Store>, &host, life, cache_ttl);
         Node { life: life.to_owned(), host, control, cable }
     }
@@ -92,8 +88,7 @@ pub(super) struct Node {
 impl Node {
     /// Whatever it asks the store for `duration` from now arrives after that.
     pub(super) fn cut_off(&self, duration: Duration) {
-        let until = self.cable.clock.monotonic() + duration;
-        self.cable.cut_until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.cable.cut(duration);
     }
 }
 
@@ -121,7 +116,7 @@ impl Clock for NodeClock {
 }
 
 /// What lies between a node and the store.
-struct Cable {
+pub(crate) struct Cable {
     store: MemoryStore,
     clock: Arc<dyn Clock>,
     /// True time, nanoseconds.
@@ -129,6 +124,16 @@ struct Cable {
 }
 
 impl Cable {
+    pub(crate) fn new(store: MemoryStore, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, cut_until: AtomicU64::new(0) }
+    }
+
+    /// Whatever is asked for `duration` from now arrives after that.
+    pub(crate) fn cut(&self, duration: Duration) {
+        let until = self.clock.monotonic() + duration;
+        self.cut_until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Makes a call once the cable is whole.
     async fn through<T>(&self, call: BoxFuture<'_, T>) -> T {
         let until = Duration::from_nanos(self.cut_until.load(Ordering::Relaxed));
@@ -176,10 +181,14 @@ impl Store for Cable {
     fn requests(&self) -> Requests {
         self.store.requests()
     }
+
+    fn date(&self) -> Option<StoreDate> {
+        self.store.date()
+    }
 }
 
 /// What goes wrong in a run, and how long calls take.
-pub(super) fn draw_faults(rng: &mut Rng) -> Faults {
+pub(crate) fn draw_faults(rng: &mut Rng) -> Faults {
     let mut often = || rng.pick(&[0, 0, 0, 20, 100, 250]);
     let (refuse, lose_answer, lose_request, deliver_late, answer_twice) = (often(), often(), often(), often(), often());
     Faults {
@@ -196,7 +205,7 @@ pub(super) fn draw_faults(rng: &mut Rng) -> Faults {
 }
 
 /// The longest wait of a call to a store in order, each way.
-pub(super) const HEALED_DELAY_MS: u64 = 20;
+pub(crate) const HEALED_DELAY_MS: u64 = 20;
 
 /// Where the documents are.
 const ROOT: &str = "_control";

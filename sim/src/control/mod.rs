@@ -9,7 +9,7 @@
 //! **Boundary.** Knows the control plane through what a node calls; the store's order is read from what
 //! [`helios::chain::memory::MemoryStore`] remembers.
 
-mod cluster;
+pub(crate) mod cluster;
 pub mod documents;
 pub mod history;
 pub mod leases;

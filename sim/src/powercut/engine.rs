@@ -68,23 +68,7 @@ impl Subject for EngineSubject {
     }
 
     async fn ingest(&self, batch: &[Sent]) -> Answer {
-        let Prepared { record, accepted } = self.prepare(batch);
-        let sent = async {
-            let admission = self.engine.admit(record.body.len() as u64).await?;
-            self.engine.append(record, admission).await
-        };
-        match sent.await {
-            Ok(receipt) => {
-                let id = |line: usize| {
-                    let sequence = Sequence(receipt.first_sequence + line as u64);
-                    EventId { origin: self.engine.origin(), sequence }
-                };
-                let ids = accepted.into_iter().enumerate();
-                Answer::Acknowledged(ids.map(|(line, accepted)| accepted.then(|| id(line))).collect())
-            }
-            Err(AppendError::Unknown(_)) => Answer::Unknown,
-            Err(_) => Answer::Refused,
-        }
+        send(&self.engine, batch).await
     }
 
     async fn flush(&self) -> Result<(), String> {
@@ -128,19 +112,13 @@ impl Subject for EngineSubject {
     }
 }
 
-/// A batch as a record, and which of its lines were accepted.
-struct Prepared {
-    record: NewRecord,
-    accepted: Vec<bool>,
-}
-
-impl EngineSubject {
-    fn prepare(&self, batch: &[Sent]) -> Prepared {
+/// Makes a record of a batch, as the engine would take it now.
+pub(crate) fn prepare(engine: &Engine, batch: &[Sent]) -> (NewRecord, Vec<bool>) {
         let mut partitions: Vec<PartitionKey> = Vec::new();
         let (mut verdicts, mut accepted, mut body) = (Vec::new(), Vec::new(), Vec::new());
         for Sent { index, time_ns, raw } in batch {
             let key = PartitionKey::of(&Arc::from(ENV), &Arc::from(*index), *time_ns);
-            let partition = if self.engine.refusal(&key).is_some() {
+            let partition = if engine.refusal(&key).is_some() {
                 None
             } else if let Some(known) = partitions.iter().position(|other| *other == key) {
                 u16::try_from(known).ok()
@@ -155,12 +133,32 @@ impl EngineSubject {
         }
         let groups = read_groups(&body, &verdicts, partitions.len());
         let record = NewRecord { body: body.into(), options: Bytes::new(), partitions, verdicts, groups };
-        Prepared { record, accepted }
+        (record, accepted)
+}
+
+/// Sends a batch and waits for the answer.
+pub(crate) async fn send(engine: &Engine, batch: &[Sent]) -> Answer {
+    let (record, accepted) = prepare(engine, batch);
+    let sent = async {
+        let admission = engine.admit(record.body.len() as u64).await?;
+        engine.append(record, admission).await
+    };
+    match sent.await {
+        Ok(receipt) => {
+            let id = |line: usize| {
+                let sequence = Sequence(receipt.first_sequence + line as u64);
+                EventId { origin: engine.origin(), sequence }
+            };
+            let ids = accepted.into_iter().enumerate();
+            Answer::Acknowledged(ids.map(|(line, accepted)| accepted.then(|| id(line))).collect())
+        }
+        Err(AppendError::Unknown(_)) => Answer::Unknown,
+        Err(_) => Answer::Refused,
     }
 }
 
 /// Reads the workload's lines again.
-struct Reader;
+pub(crate) struct Reader;
 
 impl RecordReader for Reader {
     fn read(&self, record: &LogRecord) -> Vec<NewGroup> {
@@ -207,7 +205,7 @@ fn empty_line(raw: &[u8]) -> Line<'_> {
     }
 }
 
-async fn all_events(snapshot: &Snapshot) -> Result<Vec<Found>, String> {
+pub(crate) async fn all_events(snapshot: &Snapshot) -> Result<Vec<Found>, String> {
     let mut found = Vec::new();
     for partition in &snapshot.partitions {
         for block in partition.blocks.iter() {
@@ -236,7 +234,12 @@ fn found_in(partition: &PartitionView, group: &RowGroup, found: &mut Vec<Found>)
 async fn read_block(block: &StoredBlock) -> Result<Vec<RowGroup>, String> {
     let len = usize::try_from(block.entry.bytes).map_err(|error| error.to_string())?;
     let bytes = block.read(0, len).await.map_err(|error| error.to_string())?;
-    let footer = Footer::of_block(&bytes).map_err(|error| error.to_string())?;
-    let group = |group| decode_group_of(&footer, group, &bytes).map_err(|error| error.to_string());
+    groups_of(&bytes)
+}
+
+/// All rows of a block's bytes.
+pub(crate) fn groups_of(bytes: &[u8]) -> Result<Vec<RowGroup>, String> {
+    let footer = Footer::of_block(bytes).map_err(|error| error.to_string())?;
+    let group = |group| decode_group_of(&footer, group, bytes).map_err(|error| error.to_string());
     (0..footer.groups.len()).map(group).collect()
 }

@@ -9,8 +9,8 @@
 //! subjects with known bugs.
 
 mod campaign;
-mod engine;
-mod model;
+pub(crate) mod engine;
+pub(crate) mod model;
 mod script;
 #[cfg(test)]
 mod toy;

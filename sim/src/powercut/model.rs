@@ -96,6 +96,24 @@ impl Model {
         }
     }
 
+    /// The ids of the lines that were acknowledged.
+    pub(crate) fn acknowledged_ids(&self) -> impl Iterator<Item = (&str, EventId)> {
+        self.lines.iter().filter_map(|(raw, line)| match line.fate {
+            Fate::Acknowledged(id) => Some((raw.as_str(), id)),
+            Fate::Refused | Fate::Unknown => None,
+        })
+    }
+
+    /// Where a line was sent: index and day.
+    pub(crate) fn place(&self, raw: &str) -> Option<(&'static str, i32)> {
+        self.lines.get(raw).map(|line| (line.index, day_of(line.time_ns)))
+    }
+
+    /// The disk that had this line is gone, and nobody else had it: it may be lost.
+    pub(crate) fn excuse(&mut self, raw: &str) {
+        self.set_fate(raw, Fate::Unknown);
+    }
+
     /// Lines that were acknowledged.
     pub fn acknowledged(&self) -> usize {
         self.lines.values().filter(|line| matches!(line.fate, Fate::Acknowledged(_))).count()
@@ -147,6 +165,13 @@ impl Model {
 
     fn set_fate(&mut self, raw: &str, fate: Fate) {
         self.lines.get_mut(raw).expect("answered lines were sent").fate = fate;
+    }
+}
+
+impl Expectation {
+    /// Only these lines must be found.
+    pub(crate) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.acknowledged.retain(|raw| wanted(raw));
     }
 }
 

@@ -10,6 +10,7 @@
 // All of this is test code, helpers too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod cluster;
 mod control;
 mod faults;
 mod mutants;

@@ -22,10 +22,10 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpService,
 };
 
-use crate::chain::OBJECT_BYTES_MAX;
+use crate::chain::{OBJECT_BYTES_MAX, StoreDate};
 use crate::chain::requests::{Counter, RequestKind};
 use crate::crypto::tls;
-use crate::host::{Host, Stream};
+use crate::host::{Host, Stream, UnixNanos};
 use crate::host_select;
 
 /// What the wire says of one request. Goes with it among its extensions.
@@ -110,6 +110,12 @@ impl HttpService for Connector {
     }
 }
 
+/// A `Date` header as a time.
+fn date_of(text: &str) -> Option<UnixNanos> {
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    i64::try_from(date.timestamp().as_nanosecond()).ok().map(UnixNanos)
+}
+
 impl Inner {
     async fn exchange(&self, target: &Target, request: HttpRequest, wire: &Wire) -> Result<HttpResponse, HttpError> {
         let longest = ANSWER_TIME_BASE + ANSWER_TIME_PER_MIB * mib(request.body().content_length());
@@ -141,6 +147,9 @@ impl Inner {
         let body = collected.ok_or_else(|| timeout("the answer did not end in time"))?;
         let body = body.map_err(|error| HttpError::new_boxed(HttpErrorKind::Interrupted, error))?.to_bytes();
         self.requests.came(body.len());
+        if let Some(wall) = parts.headers.get(header::DATE).and_then(|value| date_of(value.to_str().ok()?)) {
+            self.requests.dated(StoreDate { wall, at: self.host.clock.monotonic() });
+        }
         if self.within(Duration::ZERO, sender.ready()).await.is_some_and(|ready| ready.is_ok()) {
             self.keep(target, sender);
         }

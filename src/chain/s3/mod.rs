@@ -24,7 +24,7 @@ pub use settings::{S3Settings, SettingsError};
 
 use super::requests::Counter;
 use super::store::{BoxError, OBJECT_BYTES_MAX, check_key, check_range};
-use super::{Create, Object, Page, Requests, Store, StoreError};
+use super::{Create, Object, Page, Requests, Store, StoreDate, StoreError};
 use crate::crypto::tls;
 use crate::host::{BoxFuture, Clock, Entropy, Host};
 
@@ -240,6 +240,10 @@ impl Store for S3Store {
     fn harden<'a>(&'a self, _folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         // What a bucket shows is durable.
         Box::pin(async { Ok(()) })
+    }
+
+    fn date(&self) -> Option<StoreDate> {
+        self.requests.date()
     }
 
     /// Those that went out, each try of its own, and all of a body: what is paid for.

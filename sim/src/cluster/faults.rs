@@ -1,0 +1,169 @@
+//! What goes wrong in a run, one thing after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use helios::chain::memory::Faults;
+
+use super::node::Node;
+use super::{Run, judge, lock};
+use crate::control::cluster::draw_faults;
+use crate::disk::{DiskFault, FaultPlan, Storage};
+use crate::rng::Rng;
+
+/// A disk as it was when its process was not running.
+type Backup = (usize, Storage);
+
+/// Breaks things until the run stops.
+pub(super) async fn drive(run: Arc<Run>) {
+    let mut rng = Rng::labelled(run.plan.seed, "faults");
+    let weights = Weights::draw(&mut rng);
+    let mut backups: Vec<Backup> = Vec::new();
+    while !run.is_stopping() {
+        run.host.clock.sleep(Duration::from_millis(rng.in_range(300..6_000))).await;
+        let number = rng.index(run.nodes.len());
+        let node = Arc::clone(&run.nodes[number]);
+        match weights.pick(&mut rng) {
+            Kind::Kill => restart(&run, &node, &mut rng, None, Some((number, &mut backups))).await,
+            Kind::PowerCut => {
+                let seed = rng.next_u64();
+                restart(&run, &node, &mut rng, Some(seed), Some((number, &mut backups))).await;
+            }
+            Kind::Stop => {
+                run.collect_coverage(&node);
+                node.stop().await;
+                revive(&run, &node, &mut rng).await;
+            }
+            Kind::Cable => {
+                run.saw("fault: cable cut");
+                node.cable.cut(Duration::from_millis(rng.in_range(100..30_000)));
+            }
+            Kind::Store => {
+                run.saw("fault: store");
+                let faults = if rng.percent(40) { Faults::default() } else { draw_faults(&mut rng) };
+                run.store.set_faults(faults);
+            }
+            Kind::WallJump => {
+                run.saw("fault: wall jump");
+                let by = rng.pick(&[-3_600, 3_600, 86_400, 400 * 86_400, -40]);
+                node.clock.jump(by * 1_000_000_000);
+                run.host.clock.sleep(Duration::from_millis(rng.in_range(100..10_000))).await;
+                node.clock.jump(-by * 1_000_000_000);
+            }
+            Kind::Disk => {
+                run.saw("fault: disk");
+                let from = node.disk.calls() + rng.in_range(1..20);
+                let fault = rng.pick(&[DiskFault::Io, DiskFault::NoSpace]);
+                node.disk.set_plan(FaultPlan::fault(from..from + rng.in_range(1..4), fault));
+            }
+            Kind::Wipe => {
+                run.saw("fault: wipe");
+                replace_disk(&run, &node, Storage::new()).await;
+                revive(&run, &node, &mut rng).await;
+            }
+            Kind::Restore => {
+                let Some(at) = backups.iter().rposition(|(of, _)| *of == number) else { continue };
+                run.saw("fault: disk restored");
+                let (_, storage) = backups.remove(at);
+                replace_disk(&run, &node, storage).await;
+                revive(&run, &node, &mut rng).await;
+            }
+        }
+    }
+}
+
+/// What can go wrong.
+#[derive(Clone, Copy)]
+enum Kind {
+    Kill,
+    PowerCut,
+    Stop,
+    Cable,
+    Store,
+    WallJump,
+    Disk,
+    Wipe,
+    Restore,
+}
+
+/// Each run has some kinds, and those more or less often.
+struct Weights(Vec<Kind>);
+
+impl Weights {
+    fn draw(rng: &mut Rng) -> Self {
+        let all = [
+            Kind::Kill,
+            Kind::PowerCut,
+            Kind::Stop,
+            Kind::Cable,
+            Kind::Store,
+            Kind::WallJump,
+            Kind::Disk,
+            Kind::Wipe,
+            Kind::Restore,
+        ];
+        let mut kinds = Vec::new();
+        for kind in all {
+            let times = rng.pick(&[0, 0, 1, 1, 2, 4]);
+            kinds.extend(std::iter::repeat_n(kind, times));
+        }
+        if kinds.is_empty() {
+            kinds.push(Kind::Kill);
+        }
+        Self(kinds)
+    }
+
+    fn pick(&self, rng: &mut Rng) -> Kind {
+        self.0[rng.index(self.0.len())]
+    }
+}
+
+async fn restart(
+    run: &Arc<Run>,
+    node: &Arc<Node>,
+    rng: &mut Rng,
+    power: Option<u64>,
+    backups: Option<(usize, &mut Vec<Backup>)>,
+) {
+    run.saw(if power.is_some() { "fault: power cut" } else { "fault: kill" });
+    run.collect_coverage(node);
+    node.kill(power).await;
+    if let Some((number, backups)) = backups
+        && rng.percent(30)
+    {
+        backups.push((number, node.disk.with_storage(|storage| storage.clone())));
+    }
+    revive(run, node, rng).await;
+}
+
+/// Starts the node after a while. A start that fails is tried again at the next occasion, or when all is healed.
+async fn revive(run: &Arc<Run>, node: &Arc<Node>, rng: &mut Rng) {
+    run.host.clock.sleep(Duration::from_millis(rng.in_range(0..8_000))).await;
+    node.disk.set_plan(FaultPlan::none());
+    if node.start().await.is_err() {
+        run.saw("start refused");
+        node.kill(None).await;
+    }
+}
+
+/// Another disk takes the place of the node's. What only that disk had may be lost from now on.
+async fn replace_disk(run: &Arc<Run>, node: &Arc<Node>, storage: Storage) {
+    run.collect_coverage(node);
+    node.kill(None).await;
+    let shared = judge::shared_marks(run);
+    let own = lock(&run.on).remove(node.name).unwrap_or_default();
+    let mut model = lock(&run.model);
+    let ids: Vec<_> = model.acknowledged_ids().map(|(raw, id)| (raw.to_owned(), id)).collect();
+    for (raw, id) in ids.into_iter().filter(|(raw, _)| own.contains(raw)) {
+        let is_shared = model.place(&raw).and_then(|place| shared.get(&place)).is_some_and(|marks| {
+            marks.get(id.origin) >= id.sequence.0
+        });
+        if !is_shared {
+            model.excuse(&raw);
+        }
+    }
+    drop(model);
+    node.disk.with_storage(|disk| *disk = storage);
+    node.disk.with_storage(Storage::process_killed);
+}
+

@@ -1,0 +1,243 @@
+//! Whether what came of a run is right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use helios::crypto;
+use helios::engine::shared::SharedManifest;
+use helios::engine::{BlockId, Watermarks};
+use helios::event::{EventId, PartitionKey};
+
+use super::{Run, lock};
+use crate::powercut::Found;
+use crate::powercut::engine::{all_events, groups_of};
+
+/// Index and day.
+pub(super) type Place = (&'static str, i32);
+
+/// Up to where each partition is in the store, at once and past all faults.
+pub(super) fn shared_marks(run: &Run) -> BTreeMap<Place, Watermarks> {
+    let mut marks = BTreeMap::new();
+    for (folder, link) in heads(run) {
+        let Ok(manifest) = serde_json::from_slice::<SharedManifest>(&link) else { continue };
+        let Some(place) = place_of(&folder) else { continue };
+        marks.insert(place, manifest.watermarks);
+    }
+    marks
+}
+
+/// The body of each chain's head, by `<env>/<index>/<day>`. Keys are in order, so that the last one is the head.
+fn heads(run: &Run) -> BTreeMap<String, Bytes> {
+    let mut heads = BTreeMap::new();
+    for key in run.store.keys() {
+        let Some((folder, _)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) else { continue };
+        if let Some(body) = run.store.peek(&key) {
+            heads.insert(folder.to_owned(), body);
+        }
+    }
+    heads
+}
+
+fn place_of(folder: &str) -> Option<Place> {
+    let mut parts = folder.split('/').skip(1);
+    let (index, day) = (parts.next()?, parts.next()?);
+    let index = ["app", "web"].into_iter().find(|known| *known == index)?;
+    Some((index, PartitionKey::parse_day(day)?))
+}
+
+/// Why the nodes do not agree yet; `None` if they do.
+///
+/// # Errors
+/// If something is wrong that time will not mend.
+pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
+    let heads = heads(run);
+    let mut generations = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for (folder, body) in &heads {
+        let manifest = filled(run, body)?;
+        generations.insert(folder.clone(), manifest.generation);
+        named.extend(manifest.entries().map(|entry| format!("blocks/{folder}/{}.hb", entry.id)));
+    }
+    for node in &run.nodes {
+        let Some(life) = node.life() else { return Err(format!("{} does not run", node.name)) };
+        let engine = Arc::clone(&life.engine);
+        let flushed = life.switch.guard(async move { engine.flush_now().await }).await;
+        if flushed != Some(true) {
+            return Ok(Some(format!("{} could not flush", node.name)));
+        }
+        let status = life.cluster.status().await;
+        if let Some(problem) = status.problems.first() {
+            return Ok(Some(format!("{}: {}: {}", node.name, problem.partition, problem.message)));
+        }
+        if status.waiting.blocks > 0 {
+            return Ok(Some(format!("{}: {} blocks wait", node.name, status.waiting.blocks)));
+        }
+        let replica = life.engine.replica();
+        for (folder, generation) in &generations {
+            let Some(key) = key_of(folder) else { continue };
+            let base = replica.base(&key).await.map_or(0, |base| base.generation);
+            if base != *generation {
+                return Ok(Some(format!("{}: {folder} stands on {base}, the store has {generation}", node.name)));
+            }
+        }
+    }
+    let stray = run.store.keys().into_iter().find(|key| key.starts_with("blocks/") && !named.contains(key));
+    Ok(stray.map(|key| format!("{key} is garbage and still there")))
+}
+
+fn key_of(folder: &str) -> Option<PartitionKey> {
+    let mut parts = folder.split('/');
+    let (env, index, day) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(PartitionKey { env: env.into(), index: index.into(), day: PartitionKey::parse_day(day)? })
+}
+
+/// Judges what every node has, and every generation that was ever made.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) async fn judge(run: &Arc<Run>) -> Result<(), String> {
+    let mut first: Option<(&str, BTreeSet<EventId>)> = None;
+    for node in &run.nodes {
+        let Some(life) = node.life() else { return Err(format!("{} does not run", node.name)) };
+        let snapshot = life.engine.snapshot(|_| true);
+        let found: Vec<Found> = all_events(&snapshot).await.map_err(|why| format!("on {}: {why}", node.name))?;
+        let mut model = lock(&run.model);
+        let expected = model.expectation();
+        model.judge(&expected, &found).map_err(|why| format!("on {} after healing: {why}", node.name))?;
+        drop(model);
+        let ids: BTreeSet<EventId> = found.iter().map(|found| found.id).collect();
+        match &first {
+            None => first = Some((node.name, ids)),
+            Some((name, others)) if *others != ids => {
+                let odd = others.symmetric_difference(&ids).next();
+                return Err(format!("{name} and {} have different events, {odd:?} among them", node.name));
+            }
+            Some(_) => {}
+        }
+    }
+    generations(run)
+}
+
+/// One chain while its history is read.
+#[derive(Default)]
+struct History {
+    manifest: Option<SharedManifest>,
+    digest: String,
+    /// What the blocks of the last generation hold.
+    events: BTreeSet<EventId>,
+    removed: BTreeSet<EventId>,
+}
+
+/// Recounts every generation of every chain from the rows of its blocks.
+fn generations(run: &Run) -> Result<(), String> {
+    let made = run.store.made();
+    let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
+    let mut blocks: BTreeMap<String, BTreeSet<EventId>> = BTreeMap::new();
+    let mut histories: BTreeMap<&str, History> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for (key, body) in &made {
+        let Some((folder, _)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) else { continue };
+        // A number that was made again after it was collected is a ghost: no part of the chain.
+        if !seen.insert(key.clone()) {
+            continue;
+        }
+        let wrong = |why: String| format!("{key}: {why}");
+        let manifest = filled(run, body).map_err(wrong)?;
+        let history = histories.entry(folder).or_default();
+        step(history, &manifest).map_err(wrong)?;
+        let mut events = BTreeSet::new();
+        for entry in manifest.entries() {
+            let ids = ids_of(folder, entry.id, &objects, &mut blocks).map_err(wrong)?;
+            if ids.len() as u64 != entry.rows {
+                return Err(wrong(format!("block {} has {} events and says {}", entry.id, ids.len(), entry.rows)));
+            }
+            for id in ids {
+                if !events.insert(*id) {
+                    return Err(wrong(format!("{id} is in two blocks")));
+                }
+                if id.sequence.0 > manifest.watermarks.get(id.origin) {
+                    return Err(wrong(format!("{id} is beyond the watermark")));
+                }
+                if history.removed.contains(id) {
+                    return Err(wrong(format!("{id} was removed and is back")));
+                }
+            }
+        }
+        let gone: Vec<EventId> = history.events.difference(&events).copied().collect();
+        if !gone.is_empty() && !events.is_empty() {
+            return Err(wrong(format!("{} went without the day being retired", gone[0])));
+        }
+        history.removed.extend(gone);
+        complete(run, folder, &manifest, &events, &history.removed).map_err(wrong)?;
+        history.events = events;
+        history.digest = crypto::hex(&crypto::sha256(body));
+        history.manifest = Some(manifest);
+    }
+    Ok(())
+}
+
+fn step(history: &History, next: &SharedManifest) -> Result<(), String> {
+    let number = history.manifest.as_ref().map_or(0, |manifest| manifest.generation);
+    if next.generation != number + 1 {
+        return Err(format!("generation {} comes after {number}", next.generation));
+    }
+    if next.previous != history.digest {
+        return Err("it does not state the digest of the one before it".into());
+    }
+    if history.manifest.as_ref().is_some_and(|before| !next.watermarks.covers(&before.watermarks)) {
+        return Err("a watermark falls".into());
+    }
+    next.check()
+}
+
+/// Every acknowledged event up to the watermark is in a block, or was removed with its day.
+fn complete(
+    run: &Run,
+    folder: &str,
+    manifest: &SharedManifest,
+    events: &BTreeSet<EventId>,
+    removed: &BTreeSet<EventId>,
+) -> Result<(), String> {
+    let Some(place) = place_of(folder) else { return Ok(()) };
+    let model = lock(&run.model);
+    for (raw, id) in model.acknowledged_ids() {
+        let here = model.place(raw) == Some(place) && manifest.watermarks.get(id.origin) >= id.sequence.0;
+        if here && !events.contains(&id) && !removed.contains(&id) {
+            return Err(format!("{id} is below the watermark and in no block: {raw}"));
+        }
+    }
+    Ok(())
+}
+
+fn ids_of<'a>(
+    folder: &str,
+    id: BlockId,
+    objects: &BTreeMap<&str, &Bytes>,
+    blocks: &'a mut BTreeMap<String, BTreeSet<EventId>>,
+) -> Result<&'a BTreeSet<EventId>, String> {
+    let key = format!("blocks/{folder}/{id}.hb");
+    if !blocks.contains_key(&key) {
+        let body = objects.get(key.as_str()).ok_or_else(|| format!("block {id} was never stored"))?;
+        let groups = groups_of(body).map_err(|why| format!("block {id}: {why}"))?;
+        let ids = groups.iter().flat_map(|group| (0..group.rows).map(|row| group.id(row))).collect();
+        blocks.insert(key.clone(), ids);
+    }
+    Ok(&blocks[&key])
+}
+
+/// A generation with its pages, which were made before it.
+fn filled(run: &Run, body: &Bytes) -> Result<SharedManifest, String> {
+    let mut manifest = SharedManifest::parse(body)?;
+    if manifest.pages.is_empty() {
+        return Ok(manifest);
+    }
+    let keys = run.store.keys();
+    for page in &mut manifest.pages {
+        let name = format!("/{}.json", page.sha256);
+        let key = keys.iter().find(|key| key.starts_with("pages/") && key.ends_with(&name));
+        let body = key.and_then(|key| run.store.peek(key)).ok_or_else(|| format!("page {} is missing", page.sha256))?;
+        page.fill(&body)?;
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,333 @@
+//! Clusters on one simulated machine: several nodes, each with a disk, a clock and a cable of its own, on a store
+//! that loses, delays and refuses. Tasks run in an order that is drawn, and nothing waits.
+//!
+//! **Promise.** A run follows from its seed. After some minutes of faults everything heals; then every node must
+//! come to have every acknowledged event exactly once, and what the store was asked for must be sound at every
+//! commit: [`judge`] recounts each generation from the rows of its blocks.
+//!
+//! **Boundary.** Knows the engine and the cluster as `helios serve` starts them, and the store from outside.
+
+mod faults;
+mod judge;
+mod node;
+mod switch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use helios::chain::memory::{Faults, MemoryStore};
+use helios::cluster::ClusterSettings;
+use helios::engine::{Mutation, Settings};
+use helios::event::partition::DAY_NS;
+use helios::host::{Clock, Host};
+
+use crate::control::cluster::{HEALED_DELAY_MS, draw_faults};
+use crate::disk::{FaultPlan, Storage};
+use crate::powercut::engine::{all_events, send};
+use crate::powercut::{Answer, Model, Sent, drawn_settings};
+use crate::rng::Rng;
+use crate::world::{Ended, World};
+use node::Node;
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Everything that is drawn follows from it.
+    pub seed: u64,
+    /// Virtual time in which things go wrong.
+    pub faulty: Duration,
+    /// A deliberate bug; none but in tests.
+    pub mutation: Mutation,
+    /// Nodes; drawn if there is none.
+    pub nodes: Option<usize>,
+}
+
+/// How a run went.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Lines that were acknowledged.
+    pub acknowledged: usize,
+    /// Virtual time that it took.
+    pub virtual_time: Duration,
+    /// Digest of what happened.
+    pub digest: u64,
+    /// How often things happened that must be seen.
+    pub coverage: BTreeMap<String, u64>,
+}
+
+/// What all parts of a run share.
+struct Run {
+    plan: Plan,
+    host: Host,
+    store: MemoryStore,
+    nodes: Vec<Arc<Node>>,
+    model: Mutex<Model>,
+    /// Lines that were acknowledged by a node, and are on its disk or were shared.
+    on: Mutex<BTreeMap<&'static str, BTreeSet<String>>>,
+    coverage: Mutex<BTreeMap<String, u64>>,
+    failure: Mutex<Option<String>>,
+    stopping: Mutex<bool>,
+    lines: Mutex<u64>,
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn run(plan: &Plan) -> Result<Outcome, String> {
+    let world = World::new(plan.seed);
+    let host = world.host(&world.mount(Storage::new(), FaultPlan::none()));
+    let store = MemoryStore::new(host.entropy.fork("store"), Some(Arc::clone(&host.clock)));
+    store.remember_made();
+    let mut rng = Rng::labelled(plan.seed, "topology");
+    let count = plan.nodes.unwrap_or_else(|| rng.pick(&[1, 2, 2, 3, 3, 4, 5]));
+    let cluster_settings = drawn_cluster_settings(&mut rng);
+    let retention = rng.percent(30);
+    // Near midnight: days end while the run goes on.
+    let ahead = DAY_NS - i64::try_from(rng.in_range(20..100)).expect("small") * 1_000_000_000;
+    store.set_date_ahead(ahead);
+    let nodes = NAMES[..count].iter().enumerate().map(|(number, name)| {
+        let settings = node_settings(plan, number, retention);
+        let seed = plan.seed.wrapping_mul(31).wrapping_add(number as u64 + 1);
+        let node = Node::new(&world, &store, name, seed, settings, cluster_settings.clone());
+        node.clock.set_right(ahead);
+        Arc::new(node)
+    });
+    let run = Arc::new(Run {
+        nodes: nodes.collect(),
+        plan: plan.clone(),
+        host: host.clone(),
+        store,
+        model: Mutex::default(),
+        on: Mutex::default(),
+        coverage: Mutex::default(),
+        failure: Mutex::default(),
+        stopping: Mutex::default(),
+        lines: Mutex::default(),
+    });
+    if retention {
+        let today = run.today();
+        lock(&run.model).retention_begins(today - i32::try_from(RETENTION_DAYS).expect("few") + 1);
+    }
+    let ended = world.run(go(Arc::clone(&run), rng.percent(50)));
+    let panicked = world.panicked_tasks();
+    if !panicked.is_empty() {
+        return Err(format!("tasks panicked: {panicked:?}"));
+    }
+    match ended {
+        Ended::Done(Ok(())) => {}
+        Ended::Done(Err(why)) => return Err(why),
+        Ended::Cut => return Err("the power went off".into()),
+        Ended::Stuck(why) => return Err(format!("stuck: {why}")),
+    }
+    let acknowledged = lock(&run.model).acknowledged();
+    Ok(Outcome {
+        acknowledged,
+        virtual_time: host.clock.monotonic(),
+        digest: world.digest(),
+        coverage: lock(&run.coverage).clone(),
+    })
+}
+
+async fn go(run: Arc<Run>, store_faults: bool) -> Result<(), String> {
+    for node in &run.nodes {
+        node.start().await.map_err(|why| format!("{} does not start: {why}", node.name))?;
+    }
+    if store_faults {
+        run.store.set_faults(draw_faults(&mut Rng::labelled(run.plan.seed, "store")));
+    }
+    let mut tasks = Vec::new();
+    for (number, node) in run.nodes.iter().enumerate() {
+        let client = client(Arc::clone(&run), Arc::clone(node), number as u64);
+        tasks.push(run.host.tasks.spawn("client", Box::pin(client)));
+    }
+    tasks.push(run.host.tasks.spawn("faults", Box::pin(faults::drive(Arc::clone(&run)))));
+    run.host.clock.sleep(run.plan.faulty).await;
+    *lock(&run.stopping) = true;
+    for task in tasks {
+        if !task.join().await {
+            return Err("a client panicked".into());
+        }
+    }
+    run.failed()?;
+    heal(&run).await?;
+    run.failed()
+}
+
+/// Ends all faults, and waits until every node has come to the same.
+async fn heal(run: &Arc<Run>) -> Result<(), String> {
+    run.store.set_faults(Faults { delay_ms_max: HEALED_DELAY_MS, ..Faults::default() });
+    while run.store.deliver_one() {}
+    for node in &run.nodes {
+        node.disk.set_plan(FaultPlan::none());
+        // A node whose writing has stopped goes on after a restart.
+        let healthy = node.life().is_some_and(|life| life.engine.health() == helios::engine::Health::Running);
+        if !healthy {
+            run.collect_coverage(node);
+            node.kill(None).await;
+            node.start().await.map_err(|why| format!("{} does not start again: {why}", node.name))?;
+        }
+    }
+    let deadline = run.host.clock.monotonic() + HEALED_WITHIN;
+    loop {
+        let Some(why) = judge::apart(run).await? else { break };
+        if run.host.clock.monotonic() > deadline {
+            return Err(format!("no agreement {} s after healing: {why}", HEALED_WITHIN.as_secs()));
+        }
+        run.host.clock.sleep(Duration::from_secs(2)).await;
+    }
+    judge::judge(run).await?;
+    for node in &run.nodes {
+        run.collect_coverage(node);
+    }
+    let ghosts = run.store.counts().ghosts;
+    *lock(&run.coverage).entry("ghosts created".into()).or_default() += ghosts;
+    Ok(())
+}
+
+/// Sends batches to its node, and looks at once whether all that the node acknowledged is there.
+async fn client(run: Arc<Run>, node: Arc<Node>, number: u64) {
+    let mut rng = Rng::labelled(run.plan.seed.wrapping_add(number), "client");
+    while !run.is_stopping() {
+        run.host.clock.sleep(Duration::from_millis(rng.in_range(20..3_000))).await;
+        let Some(life) = node.life() else { continue };
+        let batch = run.batch(&mut rng);
+        lock(&run.model).sent(&batch);
+        let (engine, sent) = (Arc::clone(&life.engine), batch.clone());
+        let answer = life.switch.guard(async move { send(&engine, &sent).await }).await.unwrap_or(Answer::Unknown);
+        run.answered(node.name, &batch, &answer);
+        if rng.percent(30) {
+            look(&run, &node).await;
+        }
+    }
+}
+
+/// Everything that the node acknowledged is found on it, exactly once.
+async fn look(run: &Arc<Run>, node: &Arc<Node>) {
+    let Some(life) = node.life() else { return };
+    let own = lock(&run.on).get(node.name).cloned().unwrap_or_default();
+    let mut expected = lock(&run.model).expectation();
+    expected.keep(|raw| own.contains(raw));
+    let (engine, clock) = (Arc::clone(&life.engine), Arc::clone(&run.host.clock));
+    let found = life.switch.guard(async move {
+        let snapshot = engine.snapshot(|_| true);
+        clock.sleep(Duration::from_micros(50)).await;
+        all_events(&snapshot).await
+    });
+    match found.await {
+        None => {}
+        // A disk that fails, or a store that cannot be asked for an old block: no answer.
+        Some(Err(_)) => {}
+        Some(Ok(found)) => {
+            let judged = lock(&run.model).judge(&expected, &found);
+            if let Err(why) = judged {
+                run.fail(format!("on {}: {why}", node.name));
+            }
+        }
+    }
+}
+
+impl Run {
+    fn today(&self) -> i32 {
+        let wall = self.nodes.first().map_or(0, |node| node.clock.wall().0);
+        i32::try_from(wall.div_euclid(DAY_NS)).expect("days are few")
+    }
+
+    /// Some lines that nobody has sent before.
+    fn batch(&self, rng: &mut Rng) -> Vec<Sent> {
+        let today = i64::from(self.today()) * DAY_NS;
+        (0..rng.in_range(1..6))
+            .map(|_| {
+                let number = {
+                    let mut lines = lock(&self.lines);
+                    *lines += 1;
+                    *lines
+                };
+                let back = i64::try_from(rng.in_range(0..2)).expect("small");
+                let time_ns = today - back * DAY_NS + i64::try_from(number).expect("few lines") * 1_000;
+                let index = rng.pick(&["app", "app", "web"]);
+                let padding = "x".repeat(rng.index(40));
+                Sent { index, time_ns, raw: format!(r#"{{"time":{time_ns},"n":{number},"pad":"{padding}"}}"#) }
+            })
+            .collect()
+    }
+
+    fn answered(&self, node: &'static str, batch: &[Sent], answer: &Answer) {
+        let told = lock(&self.model).answered(batch, answer);
+        if let Err(why) = told {
+            self.fail(why);
+        }
+        if let Answer::Acknowledged(ids) = answer {
+            let taken = batch.iter().zip(ids).filter(|(_, id)| id.is_some()).map(|(sent, _)| sent.raw.clone());
+            lock(&self.on).entry(node).or_default().extend(taken);
+        }
+    }
+
+    fn collect_coverage(&self, node: &Node) {
+        let Some(life) = node.life() else { return };
+        let mut coverage = lock(&self.coverage);
+        for (name, times) in life.cluster.coverage() {
+            *coverage.entry(name.to_owned()).or_default() += times;
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        *lock(&self.stopping) || lock(&self.failure).is_some()
+    }
+
+    fn fail(&self, why: String) {
+        lock(&self.failure).get_or_insert(why);
+    }
+
+    fn failed(&self) -> Result<(), String> {
+        lock(&self.failure).clone().map_or(Ok(()), Err)
+    }
+
+    fn saw(&self, what: &str) {
+        tracing::info!(at = ?self.host.clock.monotonic(), what, "seen");
+        *lock(&self.coverage).entry(what.to_owned()).or_default() += 1;
+    }
+}
+
+fn node_settings(plan: &Plan, number: usize, retention: bool) -> Settings {
+    let drawn = drawn_settings(plan.seed.wrapping_mul(7).wrapping_add(number as u64));
+    Settings {
+        retention_days: retention.then_some(RETENTION_DAYS),
+        // An idle loop that looks every millisecond finds no other bugs than one that looks every half second.
+        compact_interval: drawn.compact_interval.max(Duration::from_millis(500)),
+        flush_age: drawn.flush_age.max(Duration::from_millis(100)),
+        flush_age_max: drawn.flush_age_max.max(Duration::from_millis(500)),
+        mutation: plan.mutation,
+        ..drawn
+    }
+}
+
+fn drawn_cluster_settings(rng: &mut Rng) -> ClusterSettings {
+    let seconds = |rng: &mut Rng, of: &[u64]| Duration::from_millis(rng.pick(of));
+    ClusterSettings {
+        sync_interval: seconds(rng, &[500, 2_000, 10_000]),
+        walk_interval: seconds(rng, &[5_000, 30_000, 3_600_000]),
+        compact_interval: seconds(rng, &[500, 3_000, 30_000]),
+        sweep_interval: seconds(rng, &[500, 5_000, 20_000]),
+        grace: seconds(rng, &[0, 1_000, 10_000]),
+        generations_kept: rng.pick(&[1, 2, 16]),
+        upload_blocks_max: rng.pick(&[1, 2, 16]),
+        upload_bytes_max: rng.pick(&[1, 5_000, 128 << 20]),
+        feed_kept: rng.pick(&[1, 3, 64]),
+        cache_bytes: rng.pick(&[None, Some(0), Some(3_000)]),
+        prefetch: rng.percent(70),
+        dead_after: seconds(rng, &[1_000, 60_000]),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics under a lock of the run")
+}
+
+/// For nodes that are made by name.
+const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// Days that are kept, where retention is on.
+const RETENTION_DAYS: u32 = 1;
+/// After this much virtual time without faults all nodes agree.
+const HEALED_WITHIN: Duration = Duration::from_secs(300);

@@ -14,4 +14,5 @@ pub mod engine;
 pub mod event;
 pub mod host;
 pub mod ingest;
+pub mod node;
 pub mod query;

@@ -1,6 +1,6 @@
 //! `helios serve`
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -8,12 +8,11 @@ use tracing::{info, warn};
 use super::settings::{Notice, Settings};
 use super::{Failure, output};
 use crate::api::access::Door;
-use crate::api::{App, AppParts, Server, announce};
-use crate::engine::{self, Engine};
+use crate::engine;
 use crate::host::Host;
 use crate::host_select;
-use crate::ingest::Replay;
-use crate::query::{QueryLimits, QueryShared};
+use crate::node::{Node, NodeSettings};
+use crate::query::QueryLimits;
 
 /// What `helios serve` was asked to do, checked.
 pub(super) struct Plan {
@@ -40,47 +39,39 @@ pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
         warn!("{notice}");
     }
     let mut signals = Signals::new()?;
-    let opened = Engine::open(host.clone(), settings.data_dir.clone(), engine_settings(&settings), Arc::new(Replay));
-    let engine = host_select! {
-        opened = opened => Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?),
+    let node = host_select! {
+        started = Node::start(host.clone(), node_settings(&settings, door)) => {
+            started.map_err(|error| Failure::new(error.to_string()))?
+        }
         name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the log was read"))),
     };
-    let served = serve(&host, &settings, door, engine.clone(), &mut signals).await;
-    // Even if listening failed: what is in the log becomes blocks and the folder is free.
-    engine.close().await;
-    info!("everything is flushed, good bye");
-    served
-}
-
-async fn serve(
-    host: &Host,
-    settings: &Settings,
-    door: Door,
-    engine: Arc<Engine>,
-    signals: &mut Signals,
-) -> Result<(), Failure> {
-    let queries = Arc::new(QueryShared::new(host.clone(), query_limits(settings)));
-    let line_bytes_max = usize::try_from(settings.max_line_bytes).unwrap_or(usize::MAX);
-    let app = App::new(AppParts { host: host.clone(), door, engine, queries, line_bytes_max });
-    let connections_max = u32::try_from(settings.max_connections).unwrap_or(u32::MAX);
-    let server = Server::start(host.clone(), settings.listen(), app, connections_max)
-        .await
-        .map_err(|error| Failure::new(format!("cannot listen on {}: {error}", settings.listen())))?;
-    announce(server.addr());
-    output::say(&greeting(&server, settings));
+    output::say(&greeting(node.addr(), &settings));
     let name = signals.next().await;
     info!(signal = name, "stopping: requests that run may end, events are flushed");
-    server.stop().await;
+    node.stop().await;
+    info!("everything is flushed, good bye");
     Ok(())
 }
 
-fn greeting(server: &Server, settings: &Settings) -> String {
-    let (addr, data_dir) = (server.addr(), settings.data_dir.display());
+fn greeting(addr: SocketAddr, settings: &Settings) -> String {
+    let data_dir = settings.data_dir.display();
     let open = match addr.ip().is_loopback() {
         true => "",
         false => "\nANYBODY who reaches this port can read and write everything (--insecure-no-auth)",
     };
     format!("HeliosLogs {} on http://{addr}, data in {data_dir}{open}", env!("CARGO_PKG_VERSION"))
+}
+
+fn node_settings(settings: &Settings, door: Door) -> NodeSettings {
+    NodeSettings {
+        data_dir: settings.data_dir.clone(),
+        listen: settings.listen(),
+        door,
+        engine: engine_settings(settings),
+        queries: query_limits(settings),
+        line_bytes_max: usize::try_from(settings.max_line_bytes).unwrap_or(usize::MAX),
+        connections_max: u32::try_from(settings.max_connections).unwrap_or(u32::MAX),
+    }
 }
 
 /// The engine's knobs from the settings table.

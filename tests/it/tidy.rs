@@ -81,7 +81,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Ingest hands the engine rows that are columns already: they are built where they were parsed.
     ("ingest", &["host", "crypto", "event", "block", "engine"]),
     ("api", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest"]),
-    ("cli", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest", "api"]),
+    ("node", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest", "api"]),
+    ("cli", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest", "api", "node"]),
 ];
 
 const LIMITS: Limits = Limits {

@@ -14,3 +14,4 @@ pub mod event;
 pub mod host;
 pub mod ingest;
 pub mod query;
+pub mod sync;

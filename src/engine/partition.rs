@@ -15,6 +15,7 @@ use super::snapshot::{BlockHome, PartitionView, StoredBlock};
 use crate::block::{RowGroup, merge_all};
 use crate::chain::Chain;
 use crate::event::{Origin, PartitionKey};
+use crate::sync::Published;
 
 /// A partition that this node knows.
 pub(crate) struct Partition {
@@ -31,6 +32,8 @@ pub(crate) struct Partition {
     /// The head of the chain, held while the next generation is committed.
     pub(crate) manifest: AsyncMutex<Committed>,
     state: Mutex<State>,
+    /// What queries see. Written under the lock of `state`, and read without it.
+    view: Published<Arc<PartitionView>>,
 }
 
 /// The newest generation, as it was read from the chain.
@@ -46,7 +49,6 @@ struct State {
     applied: Watermarks,
     /// Up to where events are in blocks.
     flushed: Watermarks,
-    view: Arc<PartitionView>,
     /// When the last block was flushed, on the monotonic clock.
     flushed_at: Duration,
 }
@@ -100,7 +102,7 @@ impl Partition {
         });
         let applied = committed.manifest.flushed.clone();
         let flushed = applied.clone();
-        let state = Mutex::new(State { head: Vec::new(), applied, flushed, view, flushed_at: Duration::ZERO });
+        let state = Mutex::new(State { head: Vec::new(), applied, flushed, flushed_at: Duration::ZERO });
         Self {
             key,
             folder,
@@ -110,12 +112,13 @@ impl Partition {
             compacting: AsyncMutex::new(()),
             manifest: AsyncMutex::new(committed),
             state,
+            view: Published::new(view),
         }
     }
 
     /// What queries see now.
     pub(crate) fn view(&self) -> Arc<PartitionView> {
-        Arc::clone(&self.state().view)
+        self.view.load()
     }
 
     pub(crate) fn figures(&self) -> HeadFigures {
@@ -137,7 +140,7 @@ impl Partition {
         state.applied.raise(origin, last);
         state.head.push(batch);
         coalesce(&mut state.head);
-        state.publish(None);
+        self.publish(&state, None);
     }
 
     /// The oldest batches of the head that together have at most so many rows and so many bytes as sent, or
@@ -165,23 +168,34 @@ impl Partition {
         let mut state = self.state();
         state.flushed_at = now;
         state.flushed.raise_all(&block.entry.upto);
-        let mut blocks = state.view.blocks.to_vec();
+        let mut blocks = self.view().blocks.to_vec();
         blocks.push(block);
         assert!(state.head.iter().take(batches).all(|batch| batch.frozen), "P1: a flush takes what it froze");
         state.head.drain(..batches);
-        state.publish(Some(blocks));
+        self.publish(&state, Some(blocks));
     }
 
     /// Swaps the blocks `inputs` for the one that replaces them, at the place of the first.
     pub(crate) fn publish_merged(&self, inputs: &[BlockId], merged: Option<Arc<StoredBlock>>) {
-        let mut state = self.state();
-        let mut blocks = state.view.blocks.to_vec();
+        let state = self.state();
+        let mut blocks = self.view().blocks.to_vec();
         let place = blocks.iter().position(|block| inputs.contains(&block.entry.id)).unwrap_or(blocks.len());
         blocks.retain(|block| !inputs.contains(&block.entry.id));
         if let Some(merged) = merged {
             blocks.insert(place, merged);
         }
-        state.publish(Some(blocks));
+        self.publish(&state, Some(blocks));
+    }
+
+    /// Makes the view that queries see from now on. P1: one swap.
+    fn publish(&self, state: &State, blocks: Option<Vec<Arc<StoredBlock>>>) {
+        let before = self.view();
+        self.view.publish(Arc::new(PartitionView {
+            key: before.key.clone(),
+            blocks: blocks.map_or_else(|| Arc::clone(&before.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
+            head: state.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
+            lost: before.lost.clone(),
+        }));
     }
 
     /// Up to where this origin's events are in the view.
@@ -196,18 +210,6 @@ impl Partition {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
-    }
-}
-
-impl State {
-    /// Makes the view that queries see from now on. P1: one swap.
-    fn publish(&mut self, blocks: Option<Vec<Arc<StoredBlock>>>) {
-        self.view = Arc::new(PartitionView {
-            key: self.view.key.clone(),
-            blocks: blocks.map_or_else(|| Arc::clone(&self.view.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
-            head: self.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
-            lost: self.view.lost.clone(),
-        });
     }
 }
 

@@ -85,7 +85,10 @@ impl Server {
 async fn accept_loop(host: Host, listener: Box<dyn Listener>, service: Routes, slots: Arc<Semaphore>, stopping: Flag) {
     loop {
         // Beyond the limit connections wait in the operating system's queue.
-        let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let slot = host_select! {
+            () = stopping.raised() => return,
+            slot = slots.clone().acquire_owned() => slot.expect("the semaphore is never closed"),
+        };
         let accepted = host_select! {
             () = stopping.raised() => return,
             accepted = listener.accept() => accepted,

@@ -16,3 +16,4 @@ pub mod host;
 pub mod ingest;
 pub mod node;
 pub mod query;
+pub mod sync;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::access::Door;
 use super::call::DEFAULT_ENV;
 use super::metrics::Metrics;
 use crate::engine::{Engine, Snapshot};
 use crate::host::Host;
 use crate::query::{Access, QueryShared};
+use crate::sync::Flag;
 
 /// What all requests share, as one cheap handle.
 #[derive(Clone)]
@@ -40,7 +39,7 @@ pub struct AppInner {
     pub(super) queries: Arc<QueryShared>,
     pub(super) line_bytes_max: usize,
     pub(super) metrics: Metrics,
-    pub(super) stopping: watch::Sender<bool>,
+    pub(super) stopping: Flag,
     pub(super) started: Duration,
     request_prefix: u32,
     requests: AtomicU64,
@@ -57,7 +56,7 @@ impl App {
             queries,
             line_bytes_max,
             metrics: Metrics::default(),
-            stopping: watch::Sender::new(false),
+            stopping: Flag::new(),
             started: host.clock.monotonic(),
             // Tells the requests of one start from those of the next in a log that both wrote.
             request_prefix: (random >> 32) as u32,
@@ -78,7 +77,7 @@ impl App {
 
     /// Whether the server is shutting down.
     pub(super) fn is_stopping(&self) -> bool {
-        *self.stopping.borrow()
+        self.stopping.is_raised()
     }
 
     pub(super) fn next_request_id(&self) -> String {

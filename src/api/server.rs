@@ -25,7 +25,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 use tracing::{debug, error, info, warn};
 
@@ -35,12 +35,13 @@ use super::stream::PatientStream;
 use super::{ApiError, App, page, routes};
 use crate::host::{Host, Listener, Stream, Task};
 use crate::host_select;
+use crate::sync::Flag;
 
 /// A running server. Dropping it stops nothing: call [`Server::stop`].
 pub struct Server {
     addr: SocketAddr,
     host: Host,
-    stopping: watch::Sender<bool>,
+    stopping: Flag,
     accepting: Task,
     slots: Arc<Semaphore>,
     slots_in_all: u32,
@@ -56,7 +57,7 @@ impl Server {
         let addr = listener.local_addr()?;
         let slots = Arc::new(Semaphore::new(connections_max as usize));
         let stopping = app.stopping.clone();
-        let accept = accept_loop(host.clone(), listener, Routes::new(app), slots.clone(), stopping.subscribe());
+        let accept = accept_loop(host.clone(), listener, Routes::new(app), slots.clone(), stopping.clone());
         let accepting = host.tasks.spawn("http accept", Box::pin(accept));
         Ok(Self { addr, host, stopping, accepting, slots, slots_in_all: connections_max })
     }
@@ -69,7 +70,7 @@ impl Server {
     /// Takes no more connections, lets running requests end, and returns once all are gone or
     /// `STOP_GRACE_SECS` have passed.
     pub async fn stop(self) {
-        self.stopping.send_replace(true);
+        self.stopping.raise();
         self.accepting.join().await;
         let all_gone = self.slots.acquire_many(self.slots_in_all);
         host_select! {
@@ -81,18 +82,15 @@ impl Server {
     }
 }
 
-async fn accept_loop(
-    host: Host,
-    listener: Box<dyn Listener>,
-    service: Routes,
-    slots: Arc<Semaphore>,
-    mut stopping: watch::Receiver<bool>,
-) {
+async fn accept_loop(host: Host, listener: Box<dyn Listener>, service: Routes, slots: Arc<Semaphore>, stopping: Flag) {
     loop {
         // Beyond the limit connections wait in the operating system's queue.
-        let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let slot = host_select! {
+            () = stopping.raised() => return,
+            slot = slots.clone().acquire_owned() => slot.expect("the semaphore is never closed"),
+        };
         let accepted = host_select! {
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = stopping.raised() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -115,7 +113,7 @@ async fn serve_connection(
     peer: SocketAddr,
     service: Routes,
     slot: OwnedSemaphorePermit,
-    mut stopping: watch::Receiver<bool>,
+    stopping: Flag,
 ) {
     let activity = Arc::new(Activity::new(&host));
     let io = TokioIo::new(PatientStream::new(stream, host.clock.clone()));
@@ -130,7 +128,7 @@ async fn serve_connection(
         host_select! {
             ended = connection.as_mut() => break ended,
             () = idle.as_mut() => break Ok(()),
-            _ = stopping.wait_for(|stopping| *stopping), if !told => {
+            () = stopping.raised(), if !told => {
                 told = true;
                 connection.as_mut().graceful_shutdown();
             }

@@ -10,7 +10,6 @@ use axum::http::Response;
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tokio::sync::watch;
 
 use super::call::Call;
 use super::reads::refuse;
@@ -19,13 +18,14 @@ use crate::engine::Applied;
 use crate::host::Cost;
 use crate::host_select;
 use crate::query::{Hit, LiveFilter, Scope};
+use crate::sync::Flag;
 
 pub(super) async fn tail(call: Call) -> Result<Response<Body>, ApiError> {
     let scope = Scope { env: call.env()?, indexes: call.params.list("index"), ..Scope::default() };
     let filter = LiveFilter::new(&call.query(), scope, call.access(), call.now).map_err(refuse)?;
     let follower = Follower {
         applied: call.app.engine.follow(),
-        stopping: call.app.stopping.subscribe(),
+        stopping: call.app.stopping.clone(),
         filter: Arc::new(filter),
         app: call.app,
     };
@@ -40,7 +40,7 @@ pub(super) async fn tail(call: Call) -> Result<Response<Body>, ApiError> {
 struct Follower {
     app: App,
     applied: Receiver<Applied>,
-    stopping: watch::Receiver<bool>,
+    stopping: Flag,
     filter: Arc<LiveFilter>,
 }
 
@@ -49,7 +49,7 @@ impl Follower {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let applied = host_select! {
-                _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                () = self.stopping.raised() => return None,
                 applied = self.applied.recv() => applied,
                 () = self.app.host.clock.sleep(Duration::from_secs(HEARTBEAT_SECS)) => {
                     return Some(Bytes::from_static(sse::HEARTBEAT));

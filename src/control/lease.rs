@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::watch;
 
 use super::{Control, ControlError, Document, Swap};
 use crate::host::{Clock, Host, Task};
+use crate::sync::{Latest, latest};
 
 /// How long a lease lasts that is not renewed.
 pub const LEASE_TTL: Duration = Duration::from_secs(15);
@@ -245,26 +245,26 @@ fn document_of(name: &str) -> String {
 /// Whether this node leads, as its campaign keeps saying.
 #[derive(Clone)]
 pub struct Leadership {
-    until: watch::Receiver<Duration>,
+    until: Latest<Duration>,
     clock: Arc<dyn Clock>,
 }
 
 impl Leadership {
     /// Whether the lease is held now.
     pub fn leads(&self) -> bool {
-        self.clock.monotonic() < *self.until.borrow()
+        self.clock.monotonic() < self.until.get()
     }
 
     /// Waits until the campaign has something new to say. `false` once it has ended.
     pub async fn changed(&mut self) -> bool {
-        self.until.changed().await.is_ok()
+        self.until.changed().await
     }
 }
 
 /// Keeps trying for the lease `name` and renews it while it is held. Ends when it is cancelled: the lease then
 /// lapses.
 pub fn campaign(host: &Host, leases: Arc<Leases>, name: &'static str) -> (Leadership, Task) {
-    let (says, until) = watch::channel(Duration::ZERO);
+    let (says, until) = latest(Duration::ZERO);
     let clock = Arc::clone(&host.clock);
     let leadership = Leadership { until, clock: Arc::clone(&clock) };
     let task = host.tasks.spawn(
@@ -273,8 +273,7 @@ pub fn campaign(host: &Host, leases: Arc<Leases>, name: &'static str) -> (Leader
             let mut held = None;
             loop {
                 held = step(&leases, name, held.take()).await;
-                let until = held.as_ref().map_or(Duration::ZERO, Held::until);
-                says.send_if_modified(|said| std::mem::replace(said, until) != until);
+                says.tell(held.as_ref().map_or(Duration::ZERO, Held::until));
                 clock.sleep(LEASE_RENEW).await;
             }
         }),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::core::{Applied, Core, KIB};
 use super::flush;
@@ -13,6 +13,7 @@ use super::partition::HeadBatch;
 use super::record::{AppendError, NewGroup, NewRecord, Receipt};
 use crate::event::Origin;
 use crate::host_select;
+use crate::sync::{Outlet, Queue};
 
 /// Room in the queue for the bytes of one record; given back when the record is searchable or refused.
 pub struct Admission {
@@ -25,6 +26,12 @@ pub(crate) struct Pending {
     reply: oneshot::Sender<Result<Receipt, AppendError>>,
     _bytes: Admission,
     _events: OwnedSemaphorePermit,
+}
+
+impl Pending {
+    fn bytes(&self) -> u64 {
+        self.record.body.len() as u64
+    }
 }
 
 /// Waits, for a bounded time, until the queue and the heads have room for `bytes`.
@@ -66,7 +73,7 @@ fn heads_have_room(core: &Core) -> bool {
 /// After a drop the record may become durable and searchable, or not.
 pub(crate) async fn append(
     core: &Core,
-    queue: &mpsc::Sender<Pending>,
+    queue: &Queue<Pending>,
     record: NewRecord,
     admission: Admission,
 ) -> Result<Receipt, AppendError> {
@@ -79,16 +86,17 @@ pub(crate) async fn append(
     };
     let (reply, answer) = oneshot::channel();
     let pending = Pending { record, reply, _bytes: admission, _events: events };
-    queue.send(pending).await.map_err(|_| AppendError::Stopping)?;
+    queue.put(pending).await.map_err(|_| AppendError::Stopping)?;
     answer.await.unwrap_or(Err(AppendError::Unknown("the log's task has ended".into())))
 }
 
-/// The one task that writes the log. Ends when all senders are gone.
-pub(crate) async fn commit_loop(core: Arc<Core>, mut queue: mpsc::Receiver<Pending>, mut log: LogWriter) {
+/// The one task that writes the log. Ends when the queue has ended and is empty.
+pub(crate) async fn commit_loop(core: Arc<Core>, mut queue: Outlet<Pending>, mut log: LogWriter) {
     loop {
-        let first = host_select! {
-            first = queue.recv() => match first {
-                Some(first) => first,
+        // The sync in flight was the window: what came meanwhile goes together.
+        let group = host_select! {
+            group = queue.next_group(core.settings.group_bytes, Pending::bytes) => match group {
+                Some(group) => group,
                 None => break,
             },
             () = core.wake_log.notified() => {
@@ -96,15 +104,7 @@ pub(crate) async fn commit_loop(core: Arc<Core>, mut queue: mpsc::Receiver<Pendi
                 continue;
             }
         };
-        let mut bytes = first.record.body.len() as u64;
-        let mut group = vec![first];
-        // The sync in flight was the window: what came meanwhile goes together.
-        while bytes < core.settings.group_bytes {
-            let Ok(next) = queue.try_recv() else { break };
-            bytes += next.record.body.len() as u64;
-            group.push(next);
-        }
-        commit_group(&core, &mut log, group, bytes).await;
+        commit_group(&core, &mut log, group).await;
     }
     log.close();
 }
@@ -118,7 +118,8 @@ async fn end_flushed_segment(core: &Core, log: &mut LogWriter) {
     }
 }
 
-async fn commit_group(core: &Core, log: &mut LogWriter, group: Vec<Pending>, bytes: u64) {
+async fn commit_group(core: &Core, log: &mut LogWriter, group: Vec<Pending>) {
+    let bytes = group.iter().map(Pending::bytes).sum();
     if let Err(error) = writable(core, bytes).await {
         refuse(group, &error);
         return;

@@ -26,6 +26,7 @@ use crate::chain::{Chain, Store};
 use crate::event::{Origin, PartitionKey};
 use crate::host::{DiskLock, Entropy, Host};
 use crate::host_select;
+use crate::sync::{Flag, Reclaim};
 
 /// Events that have just become searchable, for whoever follows along.
 #[derive(Clone)]
@@ -57,16 +58,14 @@ pub(crate) struct Core {
     pub(crate) dense: DenseBudget,
     pub(crate) lost: Mutex<Arc<Vec<Lost>>>,
     /// Blocks that no manifest names any more; each goes when no snapshot holds it.
-    garbage: Mutex<Vec<Arc<StoredBlock>>>,
+    garbage: Reclaim<Arc<StoredBlock>>,
     open_blocks: Arc<OpenBlocks>,
     pub(crate) head_bytes: AtomicU64,
     pub(crate) queue_bytes: Arc<Semaphore>,
     pub(crate) queue_events: Arc<Semaphore>,
     /// Why nothing may be written until a restart.
     stopped: Mutex<Option<String>>,
-    stopping: AtomicBool,
-    /// Told once `stopping` is true. (A watch channel wakes in an order that it draws at random.)
-    stop_begun: Notify,
+    stopping: Flag,
     /// The disk had no room when it was last asked.
     pub(crate) disk_full: AtomicBool,
     /// Heads have become smaller.
@@ -112,14 +111,13 @@ impl Core {
             segments: Arc::default(),
             dense: DenseBudget::new(host.clock.monotonic()),
             lost: Mutex::default(),
-            garbage: Mutex::default(),
+            garbage: Reclaim::new(),
             open_blocks: Arc::new(OpenBlocks::new()),
             head_bytes: AtomicU64::new(0),
             queue_bytes: Arc::new(Semaphore::new(queue_kib)),
             queue_events: Arc::new(Semaphore::new(queue_events)),
             stopped: Mutex::default(),
-            stopping: AtomicBool::new(false),
-            stop_begun: Notify::new(),
+            stopping: Flag::new(),
             disk_full: AtomicBool::new(false),
             room: Notify::new(),
             wake_flush: Notify::new(),
@@ -237,21 +235,16 @@ impl Core {
 
     /// Tells everybody to come to an end.
     pub(crate) fn begin_stopping(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        self.stop_begun.notify_waiters();
+        self.stopping.raise();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        self.stopping.is_raised()
     }
 
     /// Completes when the engine is to stop. Cancel-safe.
     pub(crate) async fn stop_requested(&self) {
-        // Made before the question, so that no end between the two is missed.
-        let begun = self.stop_begun.notified();
-        if !self.is_stopping() {
-            begun.await;
-        }
+        self.stopping.raised().await;
     }
 
     /// Sleeps, but not beyond the stop.
@@ -270,18 +263,12 @@ impl Core {
 
     /// Hands over blocks that no manifest names any more.
     pub(crate) fn discard(&self, blocks: impl IntoIterator<Item = Arc<StoredBlock>>) {
-        self.garbage.lock().expect("no panic while held").extend(blocks);
+        self.garbage.discard(blocks);
     }
 
     /// Deletes the discarded blocks that no snapshot holds.
     pub(crate) async fn collect_garbage(&self) {
-        let free: Vec<_> = {
-            let mut garbage = self.garbage.lock().expect("no panic while held");
-            let (free, held) = garbage.drain(..).partition(|block| Arc::strong_count(block) == 1);
-            *garbage = held;
-            free
-        };
-        for block in free {
+        for block in self.garbage.take_free() {
             block.close();
             if let Err(error) = self.host.disk.remove_file(&block.path()).await
                 && error.kind() != io::ErrorKind::NotFound

@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::{Mutex, broadcast, mpsc};
+use tokio::sync::{Mutex, broadcast};
 
 pub use block_set::{BlockSet, Overlap};
 pub use commit::Admission;
@@ -59,6 +59,7 @@ pub use verify::{Problem, VerifyProgress, VerifyReport, verify};
 use crate::chain::Store;
 use crate::event::{Origin, PartitionKey};
 use crate::host::{Host, Task};
+use crate::sync::Queue;
 
 /// No record touches more partitions.
 pub use log::RECORD_PARTITIONS_MAX;
@@ -66,7 +67,7 @@ pub use log::RECORD_PARTITIONS_MAX;
 /// An open data directory with its workers running.
 pub struct Engine {
     core: Arc<core::Core>,
-    queue: Mutex<Option<mpsc::Sender<commit::Pending>>>,
+    queue: Queue<commit::Pending>,
     running: Mutex<Option<Running>>,
 }
 
@@ -144,8 +145,8 @@ impl Engine {
         Replica::new(Arc::clone(&self.core))
     }
 
-    fn new(core: Arc<core::Core>, queue: mpsc::Sender<commit::Pending>, running: Running) -> Self {
-        Self { core, queue: Mutex::new(Some(queue)), running: Mutex::new(Some(running)) }
+    fn new(core: Arc<core::Core>, queue: Queue<commit::Pending>, running: Running) -> Self {
+        Self { core, queue, running: Mutex::new(Some(running)) }
     }
 
     /// Waits for room for a record of `bytes`, for the bounded time that the settings say. Read the
@@ -165,8 +166,7 @@ impl Engine {
     /// # Cancel safety
     /// After a drop the record may become durable and searchable, or not.
     pub async fn append(&self, record: NewRecord, admission: Admission) -> Result<Receipt, AppendError> {
-        let queue = self.queue.lock().await.clone().ok_or(AppendError::Stopping)?;
-        commit::append(&self.core, &queue, record, admission).await
+        commit::append(&self.core, &self.queue, record, admission).await
     }
 
     /// Why an event of this partition would be refused; `None` if it would not be.
@@ -242,14 +242,14 @@ impl Engine {
         retention::sweep(&self.core).await
     }
 
-    /// Drains and stops: what was admitted is finished, every head becomes blocks, the directory is
+    /// Drains and stops: what is in the queue is finished, every head becomes blocks, the directory is
     /// free for another process. Later calls do nothing.
     ///
     /// # Cancel safety
     /// After a drop the next start replays what was not flushed.
     pub async fn close(&self) {
         self.core.begin_stopping();
-        drop(self.queue.lock().await.take());
+        self.queue.end();
         let Some(running) = self.running.lock().await.take() else { return };
         running.commits.join().await;
         for worker in running.workers {

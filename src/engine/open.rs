@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 use tracing::info;
 
 use super::commit;
@@ -24,6 +23,7 @@ use super::{Engine, Running};
 use crate::chain::{DiskStore, Durability, Store};
 use crate::event::Origin;
 use crate::host::{Disk, DiskLock, Host};
+use crate::sync::queue;
 
 /// Why a data directory could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +88,7 @@ pub(crate) async fn open(
     let core = Arc::new(Core::new(CoreParts { host: host.clone(), settings, root, origin, lock: Some(lock), shared }));
     load(&core, &reader, Mode::Write).await?;
     info!(origin = %origin, partitions = core.all_partitions().len(), "data directory opened");
-    let (queue, waiting) = mpsc::channel(QUEUE_RECORDS);
+    let (queue, waiting) = queue(QUEUE_RECORDS);
     let log_dir = core.root.join(layout::LOG_FOLDER);
     let log = LogWriter::new(host.clone(), log_dir, core.settings.clone(), origin, Arc::clone(&core.segments));
     let spawn = |name, future| host.tasks.spawn(name, future);

@@ -15,6 +15,7 @@ use super::snapshot::{BlockHome, PartitionView, StoredBlock};
 use crate::block::{RowGroup, merge_all};
 use crate::chain::Chain;
 use crate::event::{Origin, PartitionKey};
+use crate::sync::Published;
 
 /// A partition that this node knows.
 pub(crate) struct Partition {
@@ -31,6 +32,8 @@ pub(crate) struct Partition {
     /// The head of the chain, held while the next generation is committed.
     pub(crate) manifest: AsyncMutex<Committed>,
     state: Mutex<State>,
+    /// What queries see. Written under the lock of `state`, and read without it.
+    view: Published<Arc<PartitionView>>,
 }
 
 /// The newest generation, as it was read from the chain.
@@ -46,7 +49,6 @@ struct State {
     applied: Watermarks,
     /// Up to where events are in blocks.
     flushed: Watermarks,
-    view: Arc<PartitionView>,
     /// Blocks of the view that are the base's.
     base_blocks: usize,
     /// When the last block was flushed, on the monotonic clock.
@@ -106,7 +108,8 @@ impl Partition {
         });
         let applied = committed.manifest.settled();
         let flushed = committed.manifest.flushed.clone();
-        let state = Mutex::new(State { head: Vec::new(), applied, flushed, view, base_blocks, flushed_at: Duration::ZERO });
+        let state = State { head: Vec::new(), applied, flushed, base_blocks, flushed_at: Duration::ZERO };
+        let state = Mutex::new(state);
         Self {
             key,
             folder,
@@ -116,12 +119,13 @@ impl Partition {
             compacting: AsyncMutex::new(()),
             manifest: AsyncMutex::new(committed),
             state,
+            view: Published::new(view),
         }
     }
 
     /// What queries see now.
     pub(crate) fn view(&self) -> Arc<PartitionView> {
-        Arc::clone(&self.state().view)
+        self.view.load()
     }
 
     pub(crate) fn figures(&self) -> HeadFigures {
@@ -143,7 +147,7 @@ impl Partition {
         state.applied.raise(origin, last);
         state.head.push(batch);
         coalesce(&mut state.head);
-        state.publish(None);
+        self.publish(&state, None);
     }
 
     /// The oldest batches of the head that together have at most so many rows and so many bytes as sent, or
@@ -171,23 +175,35 @@ impl Partition {
         let mut state = self.state();
         state.flushed_at = now;
         state.flushed.raise_all(&block.entry.upto);
-        let mut blocks = state.view.blocks.to_vec();
+        let mut blocks = self.view().blocks.to_vec();
         blocks.push(block);
         assert!(state.head.iter().take(batches).all(|batch| batch.frozen), "P1: a flush takes what it froze");
         state.head.drain(..batches);
-        state.publish(Some(blocks));
+        self.publish(&state, Some(blocks));
     }
 
     /// Swaps the blocks `inputs` for the one that replaces them, at the place of the first.
     pub(crate) fn publish_merged(&self, inputs: &[BlockId], merged: Option<Arc<StoredBlock>>) {
-        let mut state = self.state();
-        let mut blocks = state.view.blocks.to_vec();
+        let state = self.state();
+        let mut blocks = self.view().blocks.to_vec();
         let place = blocks.iter().position(|block| inputs.contains(&block.entry.id)).unwrap_or(blocks.len());
         blocks.retain(|block| !inputs.contains(&block.entry.id));
         if let Some(merged) = merged {
             blocks.insert(place, merged);
         }
-        state.publish(Some(blocks));
+        self.publish(&state, Some(blocks));
+    }
+
+    /// Makes the view that queries see from now on. P1: one swap.
+    fn publish(&self, state: &State, blocks: Option<Vec<Arc<StoredBlock>>>) {
+        let before = self.view();
+        self.view.publish(Arc::new(PartitionView {
+            key: before.key.clone(),
+            blocks: blocks.map_or_else(|| Arc::clone(&before.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
+            base_blocks: state.base_blocks,
+            head: state.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
+            lost: before.lost.clone(),
+        }));
     }
 
     /// Swaps the base, and the tail with it. P1: one swap, so that nobody sees an event twice or not at all.
@@ -198,7 +214,7 @@ impl Partition {
         if let Some(last) = tail.last() {
             state.flushed.raise_all(&last.entry.upto);
         }
-        state.publish(Some(base.into_iter().chain(tail).collect()));
+        self.publish(&state, Some(base.into_iter().chain(tail).collect()));
     }
 
     /// Whether the head has an event at or below these marks.
@@ -220,19 +236,6 @@ impl Partition {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic while held")
-    }
-}
-
-impl State {
-    /// Makes the view that queries see from now on. P1: one swap.
-    fn publish(&mut self, blocks: Option<Vec<Arc<StoredBlock>>>) {
-        self.view = Arc::new(PartitionView {
-            key: self.view.key.clone(),
-            blocks: blocks.map_or_else(|| Arc::clone(&self.view.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
-            base_blocks: self.base_blocks,
-            head: self.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
-            lost: self.view.lost.clone(),
-        });
     }
 }
 

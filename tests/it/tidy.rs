@@ -72,17 +72,25 @@ fn expect_none(found: Vec<String>) {
 const ARROWS: &[(&str, &[&str])] = &[
     ("host", &[]),
     ("event", &[]),
+    ("sync", &[]),
     ("crypto", &["host"]),
     ("chain", &["host", "crypto", "event"]),
-    ("control", &["host", "crypto", "event", "chain"]),
+    ("control", &["host", "crypto", "event", "sync", "chain"]),
     ("block", &["event"]),
-    ("engine", &["host", "crypto", "event", "chain", "block"]),
+    ("engine", &["host", "crypto", "event", "sync", "chain", "block"]),
     ("query", &["host", "crypto", "event", "block", "engine"]),
     // Ingest hands the engine rows that are columns already: they are built where they were parsed.
     ("ingest", &["host", "crypto", "event", "block", "engine"]),
-    ("api", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest"]),
-    ("node", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest", "api"]),
-    ("cli", &["host", "crypto", "event", "chain", "control", "block", "engine", "query", "ingest", "api", "node"]),
+    ("cluster", &["host", "crypto", "event", "sync", "chain", "control", "engine"]),
+    ("api", &["host", "crypto", "event", "sync", "chain", "control", "block", "engine", "cluster", "query", "ingest"]),
+    (
+        "node",
+        &["host", "crypto", "event", "chain", "control", "block", "engine", "cluster", "query", "ingest", "api"],
+    ),
+    (
+        "cli",
+        &["host", "crypto", "event", "chain", "control", "block", "engine", "cluster", "query", "ingest", "api", "node"],
+    ),
 ];
 
 const LIMITS: Limits = Limits {

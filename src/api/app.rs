@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::access::Door;
 use super::call::DEFAULT_ENV;
 use super::metrics::Metrics;
+use crate::cluster::Cluster;
 use crate::engine::{Engine, Snapshot};
 use crate::host::Host;
 use crate::query::{Access, QueryShared};
@@ -29,6 +30,8 @@ pub struct AppParts {
     pub queries: Arc<QueryShared>,
     /// Longest line that is an event, in bytes.
     pub line_bytes_max: usize,
+    /// This node's part in a cluster, if it is in one.
+    pub cluster: Option<Arc<Cluster>>,
 }
 
 /// The parts, and what is made with them.
@@ -38,6 +41,7 @@ pub struct AppInner {
     pub(super) engine: Arc<Engine>,
     pub(super) queries: Arc<QueryShared>,
     pub(super) line_bytes_max: usize,
+    pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) metrics: Metrics,
     pub(super) stopping: Flag,
     pub(super) started: Duration,
@@ -48,13 +52,14 @@ pub struct AppInner {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: AppParts) -> Self {
-        let AppParts { host, door, engine, queries, line_bytes_max } = parts;
+        let AppParts { host, door, engine, queries, line_bytes_max, cluster } = parts;
         let random = host.entropy.fork("request ids").next_u64();
         Self(Arc::new(AppInner {
             door,
             engine,
             queries,
             line_bytes_max,
+            cluster,
             metrics: Metrics::default(),
             stopping: Flag::new(),
             started: host.clock.monotonic(),

@@ -5,6 +5,7 @@
 //! was acknowledged, so that if one fails, nothing behind it was kept and the answer can say from which
 //! line on to send again. Memory is bounded by two records a request, counted in the engine's queue.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use super::call::{Call, json as answer, unknown_env};
 use super::params::bad;
 use super::{ApiError, App};
+use crate::cluster::Waited;
 use crate::engine::{Admission, AppendError, NewRecord};
 use crate::event::PartitionKey;
 use crate::host::Cost;
@@ -54,15 +56,31 @@ async fn take(call: Call, body: Body, format: Format) -> Result<Response<Body>, 
         app: call.app.clone(),
         body,
     };
-    let report = intake.run().await?;
     let mut warnings = call.params.warnings.clone();
+    let (report, shared) = match (call.params.choice("ack"), call.app.cluster.clone()) {
+        ("shared", Some(cluster)) => {
+            let (report, wanted) = intake.run(true).await?;
+            let waited = cluster.wait_shared(&wanted, call.app.engine.origin(), SHARED_WAIT_MAX).await;
+            if waited == Waited::TimedOut {
+                warnings.push("the shared store was not reached in time: the events are on this node's disk and will be sent".to_owned());
+            }
+            (report, waited == Waited::Shared)
+        }
+        (ack, _) => {
+            if ack == "shared" {
+                let message = "there is no shared store: start the server with --shared-store, or leave `ack` out";
+                return Err(bad("ack", message));
+            }
+            (intake.run(false).await?.0, false)
+        }
+    };
     if call.header("x-helios-batch-id").is_some() {
         warnings.push("X-Helios-Batch-Id is not used by this version: what is sent twice is stored twice".to_owned());
     }
-    answer(&accepted(&report, &warnings))
+    answer(&accepted(&report, shared, &warnings))
 }
 
-fn accepted(report: &Report, warnings: &[String]) -> Value {
+fn accepted(report: &Report, shared: bool, warnings: &[String]) -> Value {
     let Report { accepted, refused, blank, errors, partitions } = report;
     let details: Vec<Value> = errors.iter().map(|error| json!({"line": error.line, "reason": error.reason})).collect();
     json!({
@@ -73,7 +91,7 @@ fn accepted(report: &Report, warnings: &[String]) -> Value {
         "partitions": partitions.iter().map(PartitionKey::to_string).collect::<Vec<_>>(),
         "write_errors": [],
         "throttled": false,
-        "durability": "local",
+        "durability": if shared { "shared" } else { "local" },
         "warnings": warnings,
     })
 }
@@ -108,19 +126,27 @@ struct Ready {
 
 impl Intake {
     /// Reads and appends everything. The next record is read while the one before is being synced.
-    async fn run(mut self) -> Result<Report, ApiError> {
+    ///
+    /// With `remember`, gives the last event of each partition, for who waits until they are shared.
+    async fn run(mut self, remember: bool) -> Result<(Report, Vec<(PartitionKey, u64)>), ApiError> {
+        let mut last: BTreeMap<PartitionKey, u64> = BTreeMap::new();
         let mut total = Report::default();
         let mut appending: Option<Ready> = None;
         loop {
             let engine = self.app.engine.clone();
             let append = appending.take().map(|ready| async move {
+                let lines = if remember { ready.record.last_lines() } else { Vec::new() };
                 let appended = engine.append(ready.record, ready.admission).await;
-                (appended, ready.report, ready.first_line)
+                (appended, lines, ready.report, ready.first_line)
             });
             let (appended, next) = future::join(OptionFuture::from(append), self.next_record()).await;
-            if let Some((appended, report, first_line)) = appended {
+            if let Some((appended, lines, report, first_line)) = appended {
                 match appended {
-                    Ok(_) => total.add(report),
+                    Ok(receipt) => {
+                        // Numbers grow: the last one of a partition stands for all before it.
+                        last.extend(lines.into_iter().map(|(key, line)| (key, receipt.first_sequence + line)));
+                        total.add(report);
+                    }
                     Err(error) => return Err(not_kept(&error, total.accepted, first_line)),
                 }
             }
@@ -131,7 +157,7 @@ impl Intake {
             }
         }
         total.add(self.carried);
-        Ok(total)
+        Ok((total, last.into_iter().collect()))
     }
 
     /// The next record with an event in it; `None` at the end of the body.
@@ -301,6 +327,8 @@ fn with_progress(error: ApiError, ingested: u64, first_unread_line: u64) -> ApiE
     error.beside("ingested", ingested).beside("first_unread_line", first_unread_line)
 }
 
+/// How long a request waits for the shared store.
+const SHARED_WAIT_MAX: Duration = Duration::from_secs(60);
 /// Room that one record of the log takes in the queue.
 const RECORD_BYTES: u64 = crate::ingest::reader::RECORD_BYTES_MAX as u64;
 /// How many times larger an encoded body is likely to be when decoded.

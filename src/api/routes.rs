@@ -170,9 +170,10 @@ const INGEST_SOURCE: Param = text("source", "The source of events that name none
 
 const ACK: Param = Param {
     name: "ack",
-    kind: ParamKind::Choice(&["local"]),
+    kind: ParamKind::Choice(&["local", "shared"]),
     required: false,
-    doc: "What to wait for: `local`, this node's log. (`shared` comes with the shared store.)",
+    doc: "What to wait for: `local`, this node's log; or `shared`, the store that the nodes share, for at most a minute. \
+        `durability` in the answer says what was reached.",
 };
 
 const SEARCH_PARAMS: &[Param] = &[Q, ENV, INDEX, START, END, LIMIT, CURSOR, SORT, COUNT, TZ, EXPLAIN];

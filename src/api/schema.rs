@@ -205,7 +205,7 @@ fn ingest_answer() -> Value {
         .with("partitions", described(list(text()), "`index/day` of each partition that got events."))
         .with("write_errors", list(text()))
         .with("throttled", json!({"type": "boolean"}))
-        .with("durability", json!({"type": "string", "enum": ["local"]}))
+        .with("durability", json!({"type": "string", "enum": ["local", "shared"]}))
         .with("warnings", warnings())
         .build()
 }

@@ -1,5 +1,6 @@
 //! `helios serve`
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use tracing::{info, warn};
 use super::settings::{Notice, Settings};
 use super::{Failure, output};
 use crate::api::access::Door;
+use crate::cluster::{ClusterSettings, StoreAddress, open_store};
+use crate::control::Place;
 use crate::engine;
 use crate::host::Host;
 use crate::host_select;
-use crate::node::{Node, NodeSettings};
+use crate::node::{Membership, Node, NodeSettings};
 use crate::query::QueryLimits;
 
 /// What `helios serve` was asked to do, checked.
@@ -39,8 +42,12 @@ pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
         warn!("{notice}");
     }
     let mut signals = Signals::new()?;
+    let membership = host_select! {
+        membership = membership(&host, &settings) => membership?,
+        name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the shared store answered"))),
+    };
     let node = host_select! {
-        started = Node::start(host.clone(), node_settings(&settings, door)) => {
+        started = Node::start(host.clone(), node_settings(&settings, door, membership)) => {
             started.map_err(|error| Failure::new(error.to_string()))?
         }
         name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the log was read"))),
@@ -62,7 +69,40 @@ fn greeting(addr: SocketAddr, settings: &Settings) -> String {
     format!("HeliosLogs {} on http://{addr}, data in {data_dir}{open}", env!("CARGO_PKG_VERSION"))
 }
 
-fn node_settings(settings: &Settings, door: Door) -> NodeSettings {
+/// The shared store that the settings name, opened and tested.
+async fn membership(host: &Host, settings: &Settings) -> Result<Option<Membership>, Failure> {
+    let Some(address) = &settings.shared_store else { return Ok(None) };
+    let address = StoreAddress::parse(address).map_err(|why| Failure::new(format!("--shared-store: {why}")))?;
+    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    let life = format!("{:016x}", host.entropy.fork("store").next_u64());
+    let store = open_store(host, &address, &variables, &life).await;
+    let third = sync_step(settings);
+    let cluster = ClusterSettings {
+        sync_interval: third,
+        compact_interval: Duration::from_secs(settings.block_compact_secs),
+        cache_bytes: settings.shared_cache_mb.map(|mib| mib << 20),
+        ..ClusterSettings::default()
+    };
+    Ok(Some(Membership {
+        store: store.map_err(|error| Failure::new(error.to_string()))?,
+        store_name: address.to_string(),
+        control: Place {
+            root: CONTROL_FOLDER.to_owned(),
+            key_path: settings.control_key_path.clone(),
+            data_directory: settings.data_dir.clone(),
+            encryption: settings.control_encryption,
+            cache_ttl: Duration::from_secs(settings.control_cache_ttl_secs),
+        },
+        settings: cluster,
+    }))
+}
+
+/// A third of the time until other nodes see an event: it waits for a flush, to be sent, and to be looked for.
+fn sync_step(settings: &Settings) -> Duration {
+    Duration::from_secs(settings.block_sync_secs) / 3
+}
+
+fn node_settings(settings: &Settings, door: Door, cluster: Option<Membership>) -> NodeSettings {
     NodeSettings {
         data_dir: settings.data_dir.clone(),
         listen: settings.listen(),
@@ -71,6 +111,7 @@ fn node_settings(settings: &Settings, door: Door) -> NodeSettings {
         queries: query_limits(settings),
         line_bytes_max: usize::try_from(settings.max_line_bytes).unwrap_or(usize::MAX),
         connections_max: u32::try_from(settings.max_connections).unwrap_or(u32::MAX),
+        cluster,
     }
 }
 
@@ -78,12 +119,18 @@ fn node_settings(settings: &Settings, door: Door) -> NodeSettings {
 fn engine_settings(settings: &Settings) -> engine::Settings {
     let defaults = engine::Settings::default();
     let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let flush_secs = Duration::from_secs(settings.block_flush_secs);
+    let flush_age_max = match settings.shared_store {
+        None => defaults.flush_age_max.max(flush_secs),
+        // However small: other nodes wait for it.
+        Some(_) => sync_step(settings),
+    };
     engine::Settings {
         queue_events: settings.block_queue_cap,
         queue_bytes: settings.ingest_queue_mb << 20,
         flush_rows: settings.block_flush_rows,
-        flush_age: Duration::from_secs(settings.block_flush_secs),
-        flush_age_max: defaults.flush_age_max.max(Duration::from_secs(settings.block_flush_secs)),
+        flush_age: flush_secs,
+        flush_age_max,
         flush_concurrency: size(settings.block_flush_concurrency),
         block_target_bytes: settings.block_target_mb << 20,
         compact_min_bytes: settings.block_min_compact_mb << 20,
@@ -98,6 +145,9 @@ fn engine_settings(settings: &Settings) -> engine::Settings {
 fn query_limits(settings: &Settings) -> QueryLimits {
     QueryLimits { cache_bytes: settings.query_cache_mb << 20, memory_bytes: settings.query_memory_mb << 20 }
 }
+
+/// Where the control plane is in the shared store.
+const CONTROL_FOLDER: &str = "_control";
 
 /// The signals that stop a server.
 struct Signals {

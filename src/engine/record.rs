@@ -21,6 +21,21 @@ pub struct NewRecord {
     pub groups: Vec<NewGroup>,
 }
 
+impl NewRecord {
+    /// The partitions that got lines, each with the place of its last one among all lines, from 0.
+    pub fn last_lines(&self) -> Vec<(PartitionKey, u64)> {
+        let mut last = vec![None; self.partitions.len()];
+        let mut line = 0;
+        for run in &self.verdicts {
+            line += u64::from(run.count);
+            if let Some(partition) = run.partition.filter(|_| run.count > 0) {
+                last[usize::from(partition)] = Some(line - 1);
+            }
+        }
+        self.partitions.iter().zip(last).filter_map(|(key, last)| Some((key.clone(), last?))).collect()
+    }
+}
+
 /// Events of one partition.
 pub struct NewGroup {
     /// The events.

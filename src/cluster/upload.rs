@@ -54,7 +54,7 @@ pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
 /// Waits until `origin`'s events up to `sequence` are in the adopted base, and does what it takes.
 pub(super) async fn share(shared: &Arc<Shared>, key: &PartitionKey, origin: Origin, sequence: u64) {
     loop {
-        if shared.replica.is_shared(key, origin, sequence).await {
+        if shared.replica.is_shared(key, origin, sequence).await || shared.mutant(Mutant::SharedTooEarly) {
             return;
         }
         if !shared.replica.flush(key).await || !upload(shared, key).await {
@@ -102,7 +102,11 @@ async fn send(
         true => front.upto.clone(),
         false => head.manifest.watermarks.clone(),
     };
-    let edit = Edit::Upload { needs, blocks: sent.clone(), upto: front.upto.clone() };
+    let named = match shared.mutant(Mutant::FrontCutShort) {
+        true => sent[..sent.len().div_ceil(2)].to_vec(),
+        false => sent.clone(),
+    };
+    let edit = Edit::Upload { needs, blocks: named, upto: front.upto.clone() };
     let current = head;
     match chains::commit(shared, key, current, &edit).await? {
         Edited::Done(head) => {

@@ -10,13 +10,17 @@
 mod clock;
 pub mod control;
 mod cpu;
+mod digest;
 pub mod disk;
 mod entropy;
+pub mod fleet;
+pub mod leaks;
 mod net;
 pub mod powercut;
 mod rng;
 mod world;
 
+pub use digest::Digest;
 pub use disk::{DiskFault, FaultPlan, SimDisk, Storage};
 pub use entropy::SeededEntropy;
 pub use rng::Rng;

@@ -12,6 +12,7 @@
 
 mod control;
 mod faults;
+mod fleet;
 mod mutants;
 mod power_cut;
 

@@ -18,6 +18,7 @@ pub mod leaks;
 mod net;
 pub mod powercut;
 mod rng;
+pub mod s3;
 mod world;
 
 pub use digest::Digest;

@@ -18,7 +18,12 @@ pub mod leaks;
 mod net;
 pub mod powercut;
 mod rng;
+pub mod run;
 pub mod s3;
+pub mod scenario;
+pub mod trace;
+pub mod trouble;
+pub mod workload;
 mod world;
 
 pub use digest::Digest;

@@ -15,6 +15,7 @@ mod faults;
 mod fleet;
 mod mutants;
 mod power_cut;
+mod runs;
 mod s3;
 
 use std::str::FromStr;

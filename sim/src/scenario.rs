@@ -123,6 +123,7 @@ const TEXTS: &[&str] = &[
     include_str!("../scenarios/storm.toml"),
     include_str!("../scenarios/power.toml"),
     include_str!("../scenarios/store.toml"),
+    include_str!("../scenarios/day.toml"),
 ];
 
 /// An answer names the first 20 lines that it refused.

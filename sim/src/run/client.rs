@@ -9,7 +9,9 @@ use helios::host::{Host, Task};
 use super::node::NODE_PORT;
 use crate::rng::Rng;
 use crate::scenario::Workload;
-use crate::workload::{Chains, History, Home, Http, Look, Stop, WriterPlan, commit_to_chains, judge_node, write};
+use crate::workload::{
+    Chains, History, Home, Http, Look, Stop, WriterPlan, Wrong, commit_to_chains, judge_node, write,
+};
 
 /// What a client machine does, and where it tells.
 pub(super) struct Client {
@@ -66,17 +68,19 @@ impl Client {
         host.tasks.spawn("committer", Box::pin(work))
     }
 
-    /// Looks at a server until it gives a whole answer.
+    /// Looks at a server until it gives a whole answer, and, if servers share a store, until nothing is missing: the
+    /// run bounds how long that may take.
     async fn judge(&self, host: &Host, node: &str) -> Result<(), String> {
         let mut client = Http::new(host, node, NODE_PORT);
         loop {
-            match judge_node(&mut client, node, &self.history, AFTER_HEALING, JUDGE_LIMIT).await? {
-                Look::Shown(()) => return Ok(()),
-                Look::Silent(why) => {
-                    *self.silence.lock().expect("nothing panics while it is held") = format!("{node}: {why}");
-                    host.clock.sleep(Duration::from_millis(500)).await;
-                }
-            }
+            let why = match judge_node(&mut client, node, &self.history, AFTER_HEALING, JUDGE_LIMIT).await {
+                Ok(Look::Shown(())) => return Ok(()),
+                Ok(Look::Silent(why)) => format!("{node}: {why}"),
+                Err(Wrong::Missing(why)) if AFTER_HEALING == Home::Everyones => why,
+                Err(wrong) => return Err(wrong.text()),
+            };
+            *self.silence.lock().expect("nothing panics while it is held") = why;
+            host.clock.sleep(Duration::from_millis(500)).await;
         }
     }
 }

@@ -255,7 +255,7 @@ impl Running {
             faults: self.driver.counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
             checks,
             store,
-            coverage: BTreeMap::new(),
+            coverage: node::coverage(),
         }
     }
 }

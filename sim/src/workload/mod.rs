@@ -10,7 +10,7 @@ mod reader;
 mod writer;
 
 pub use chains::{Chains, commit_to_chains};
-pub use history::{Expectation, Fate, Found, History, Home, Lines};
+pub use history::{Expectation, Fate, Found, History, Home, Lines, Wrong};
 pub use http::{Answer, Http, NoAnswer};
 pub use reader::{Look, everything_on, judge_node};
 pub use writer::{WriterPlan, write};

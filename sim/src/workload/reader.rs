@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::http::Http;
-use super::{Found, History, Home};
+use super::{Found, History, Home, Wrong};
 
 /// What a look at a server gave.
 pub enum Look<T> {
@@ -44,9 +44,9 @@ pub async fn judge_node(
     history: &History,
     home: Home,
     limit: Duration,
-) -> Result<Look<()>, String> {
+) -> Result<Look<()>, Wrong> {
     let expected = history.expectation(node, home);
-    match everything_on(client, limit).await? {
+    match everything_on(client, limit).await.map_err(Wrong::Never)? {
         Look::Shown(found) => history.judge(&expected, &found).map(Look::Shown),
         Look::Silent(why) => Ok(Look::Silent(why)),
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::http::{Http, NoAnswer};
 use super::reader::{hits, judge_node};
-use super::{Fate, History, Home, Lines, Stop};
+use super::{Fate, History, Home, Lines, Stop, Wrong};
 use crate::rng::Rng;
 
 /// What a writer does.
@@ -55,7 +55,7 @@ pub async fn write(host: Host, plan: WriterPlan, history: History, stop: Stop, r
         let done = if writer.rng.percent(EVERYTHING_PERCENT) {
             let (name, home) = (writer.plan.nodes[node].clone(), writer.plan.home);
             let look = judge_node(&mut writer.clients[node], &name, &writer.history, home, LIMIT).await;
-            look.map(|_| ())
+            look.map(|_| ()).map_err(Wrong::text)
         } else {
             writer.batch(node).await
         };

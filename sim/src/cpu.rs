@@ -8,7 +8,7 @@ use helios::host::{BoxFuture, Clock, Cost, Cpu};
 use tokio::sync::Semaphore;
 
 /// How fast a virtual worker is.
-const BYTES_PER_MICROSECOND: u64 = 500;
+pub(crate) const BYTES_PER_MICROSECOND: u64 = 500;
 
 pub(crate) struct SimCpu {
     clock: Arc<dyn Clock>,

@@ -9,9 +9,9 @@ use helios::host::{CpuPool, Host};
 use tokio::sync::Notify;
 
 use super::clock::{CoarseClock, MachineClock, Skew};
+use super::cpu::FleetCpu;
 use super::net::{FleetNet, Names};
 use super::tasks::{FleetTasks, Stalling};
-use crate::cpu::SimCpu;
 use crate::digest::Digest;
 use crate::disk::{FaultPlan, SimDisk, Storage};
 use crate::entropy::SeededEntropy;
@@ -104,13 +104,14 @@ impl Machine {
             streams: make.streams.clone(),
             rng: Arc::new(Mutex::new(Rng::labelled(seed, "net"))),
         };
+        let tasks = Arc::new(FleetTasks { skew: self.0.skew.clone(), panics: self.0.panics.clone() });
         let host = Host {
             clock: Arc::new(clock.clone()),
             disk: Arc::new(disk.clone()),
             net: Arc::new(net),
             entropy: Arc::new(SeededEntropy::new(mix(seed ^ hash(b"entropy")))),
-            tasks: Arc::new(FleetTasks { skew: self.0.skew.clone(), panics: self.0.panics.clone() }),
-            cpu: CpuPool::new(Arc::new(SimCpu::new(coarse("cpu steps"), make.workers))),
+            cpu: CpuPool::new(Arc::new(FleetCpu::new(coarse("cpu steps"), tasks.clone(), make.workers))),
+            tasks,
         };
         let life = Life { host, disk, number, stop: Arc::default(), skew: self.0.skew.clone() };
         state.life = Some(life.clone());

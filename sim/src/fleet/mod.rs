@@ -8,6 +8,7 @@
 //! [`crate::disk`], because turmoil's own cannot tear, reorder or lie.
 
 mod clock;
+mod cpu;
 mod machine;
 mod net;
 mod network;

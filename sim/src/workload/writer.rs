@@ -170,7 +170,7 @@ fn fates(status: u16, body: &[u8], lines: usize) -> Result<Vec<Fate>, String> {
 /// How long a client waits.
 const LIMIT: Duration = Duration::from_secs(30);
 /// How often a writer looks at everything instead of writing.
-const EVERYTHING_PERCENT: u64 = 3;
+const EVERYTHING_PERCENT: u64 = 2;
 /// How often it looks at once for what was acknowledged.
 const LOOK_PERCENT: u64 = 30;
 /// How often a line is none.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use helios::host::Host;
+use helios::host::{Cost, Host};
 use sim::fleet::{Fleet, Life, Setup, now};
 use sim::leaks::on_a_sealed_thread;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -187,5 +187,26 @@ fn a_calendar_that_jumps_moves_no_timer_and_clocks_drift_apart() {
         let times: std::collections::BTreeSet<_> =
             clocks.iter().map(|(_, clock)| clock.lock().unwrap().as_ref().unwrap().monotonic()).collect();
         assert_eq!(times.len(), 3, "{times:?}");
+    });
+}
+
+#[test]
+fn a_worker_goes_on_although_nobody_looks_at_its_job() {
+    on_a_sealed_thread(1, || {
+        let mut fleet = fleet(1);
+        fleet.add_client("client", |life| async move {
+            let cpu = &life.host.cpu;
+            let job = || cpu.run(Cost::bytes(10_000_000), || ());
+            // As many as there are workers are looked at once, and then no more.
+            let mut waiting: Vec<_> = (0..cpu.workers()).map(|_| Box::pin(job())).collect();
+            for job in &mut waiting {
+                assert!(futures_util::poll!(job).is_pending());
+            }
+            job().await;
+        });
+        let end = Duration::from_secs(5);
+        while !fleet.step().unwrap() {
+            assert!(fleet.elapsed() < end, "the workers wait for whoever gave them their jobs");
+        }
     });
 }

@@ -144,6 +144,13 @@ pub(super) async fn commit(
     let chain = chain_of(shared, key);
     let mut current = current;
     for attempt in 0..EDIT_TRIES {
+        let edit = &match edit {
+            Edit::Upload { blocks, upto, .. } if shared.mutant(Mutant::UploadAnyWatermark) => {
+                let needs = current.manifest.watermarks.clone();
+                Edit::Upload { needs, blocks: blocks.clone(), upto: upto.clone() }
+            }
+            edit => edit.clone(),
+        };
         let next = match current.manifest.apply(edit) {
             Ok(next) => next,
             Err(refusal) => {

@@ -9,7 +9,7 @@ fn sim(arguments: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn whatever_happens_what_was_acknowledged_is_found_exactly_once() {
-    for (scenario, seeds) in [("calm", "1..3"), ("storm", "1..5"), ("power", "1..5"), ("store", "1..3")] {
+    for (scenario, seeds) in [("calm", "1..2"), ("storm", "1..4"), ("power", "1..4"), ("store", "1..2")] {
         let (code, said) = sim(&["--scenario", scenario, "--seeds", seeds]);
         println!("{scenario}: {said}");
         assert_eq!(code, Some(0), "{said}");
@@ -18,13 +18,13 @@ fn whatever_happens_what_was_acknowledged_is_found_exactly_once() {
 
 #[test]
 fn a_seed_sends_the_same_bytes_in_processes_with_other_environments() {
-    let (code, said) = sim(&["--scenario", "storm", "--meta", "--seeds", "1..4"]);
-    assert_eq!((code, said.matches(" equal").count()), (Some(0), 3), "{said}");
+    let (code, said) = sim(&["--scenario", "storm", "--meta", "--seeds", "1..3"]);
+    assert_eq!((code, said.matches(" equal").count()), (Some(0), 2), "{said}");
 }
 
 #[test]
 fn a_log_that_is_not_synced_is_noticed_and_shrinks_to_a_few_faults() {
-    let mutant = ["--scenario", "power", "--mutant", "LogSync"];
+    let mutant = ["--scenario", "power", "--mutant", "LogSync", "--horizon-ms", "20000"];
     let (code, said) = sim(&[&mutant[..], &["--seeds", "1..4"]].concat());
     assert_eq!(code, Some(1), "{said}");
     let seed = said.split("seed ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
@@ -33,7 +33,7 @@ fn a_log_that_is_not_synced_is_noticed_and_shrinks_to_a_few_faults() {
     let left = said.lines().find(|line| line.contains(" faults, after ")).unwrap();
     let words: Vec<&str> = left.split(' ').collect();
     let (seconds, faults): (f64, u64) = (words[0].parse().unwrap(), words[3].parse().unwrap());
-    assert!(seconds <= 30.0 && faults <= 5, "{said}");
+    assert!(seconds < 20.0 && faults <= 5, "{said}");
     // The command that it ends with fails as well.
     let command = said.lines().last().unwrap();
     let arguments: Vec<&str> = command.split(" -- ").nth(1).unwrap().split(' ').filter(|word| *word != "''").collect();

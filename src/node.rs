@@ -12,13 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::{debug, error, info, warn};
+
 use crate::api::access::Door;
 use crate::api::{App, AppParts, Server, announce};
 use crate::chain::Store;
-use crate::cluster::{Cluster, ClusterParts, ClusterSettings, NodeId};
-use crate::control;
+use crate::chain::probe::ProbeError;
+use crate::cluster::{self, Cluster, ClusterParts, ClusterSettings, NodeId, Seat};
+use crate::control::{self, ControlError};
 use crate::engine::{self, Engine, OpenError};
-use crate::host::Host;
+use crate::host::{Host, Task};
 use crate::host_select;
 use crate::ingest::Replay;
 use crate::query::{QueryLimits, QueryShared};
@@ -45,7 +48,7 @@ pub struct NodeSettings {
 
 /// What a node needs to join a cluster.
 pub struct Membership {
-    /// What the nodes share; tested already.
+    /// What the nodes share.
     pub store: Arc<dyn Store>,
     /// What it is called: shown to people, holds no secret.
     pub store_name: String,
@@ -58,7 +61,9 @@ pub struct Membership {
 /// A server that answers. Dropping it stops nothing: call [`Node::stop`].
 pub struct Node {
     engine: Arc<Engine>,
-    cluster: Option<Arc<Cluster>>,
+    seat: Option<Seat>,
+    /// Tries to join, if that did not work at once.
+    joining: Option<Task>,
     server: Server,
     host: Host,
 }
@@ -100,40 +105,37 @@ impl Node {
             }
         };
         let engine = Arc::new(opened?);
-        let started = async {
-            let cluster = match cluster {
-                None => None,
-                Some(with) => Some(Arc::new(join(&host, &data_dir, &engine, listen, with).await?)),
-            };
-            let queries = Arc::new(QueryShared::new(host.clone(), queries));
-            let (engine, cluster_of_app) = (Arc::clone(&engine), cluster.clone());
-            let parts = AppParts { host: host.clone(), door, engine, queries, line_bytes_max, cluster: cluster_of_app };
-            match Server::start(host.clone(), listen, App::new(parts), connections_max).await {
-                Ok(server) => Ok((cluster, server)),
-                Err(source) => {
-                    if let Some(cluster) = cluster {
-                        cluster.stop().await;
-                    }
-                    Err(StartError::Listen { addr: listen, source })
+        let (seat, joining) = match cluster {
+            None => (None, None),
+            Some(with) => match take_seat(&host, &data_dir, &engine, listen, with).await {
+                Ok((seat, joining)) => (Some(seat), joining),
+                Err(error) => {
+                    engine.close().await;
+                    return Err(error);
                 }
-            }
+            },
         };
-        match started.await {
-            Ok((cluster, server)) => {
-                announce(server.addr());
-                Ok(Self { engine, cluster, server, host })
-            }
-            Err(error) => {
-                // What the log held becomes blocks, and the folder is free.
-                engine.close().await;
-                Err(error)
-            }
-        }
+        let queries = Arc::new(QueryShared::new(host.clone(), queries));
+        let (engine_of_app, cluster) = (Arc::clone(&engine), seat.clone());
+        let parts = AppParts { host: host.clone(), door, engine: engine_of_app, queries, line_bytes_max, cluster };
+        let started = Server::start(host.clone(), listen, App::new(parts), connections_max).await;
+        let (failure, server) = match started {
+            Ok(server) => (None, Some(server)),
+            Err(source) => (Some(StartError::Listen { addr: listen, source }), None),
+        };
+        let Some(server) = server else {
+            leave(seat.as_ref(), joining).await;
+            // What the log held becomes blocks, and the folder is free.
+            engine.close().await;
+            return Err(failure.expect("what did not start says why"));
+        };
+        announce(server.addr());
+        Ok(Self { engine, seat, joining, server, host })
     }
 
-    /// Its part in a cluster, if it is in one.
+    /// Its part in a cluster, once it has joined one.
     pub fn cluster(&self) -> Option<&Arc<Cluster>> {
-        self.cluster.as_ref()
+        self.seat.as_ref()?.cluster()
     }
 
     /// Where it listens, with the port that was chosen for port 0.
@@ -149,7 +151,7 @@ impl Node {
     /// Lets running requests end, for a bounded time, then flushes and frees the data directory.
     pub async fn stop(self) {
         self.server.stop().await;
-        if let Some(cluster) = &self.cluster {
+        if let Some(cluster) = self.seat.as_ref().and_then(Seat::cluster) {
             // So that the others need not wait for this node's next start. What is not sent is on its disk.
             let share = async {
                 self.engine.flush_now().await;
@@ -159,37 +161,113 @@ impl Node {
                 () = share => {}
                 () = self.host.clock.sleep(LAST_SHARE_MAX) => {}
             }
-            cluster.stop().await;
         }
+        leave(self.seat.as_ref(), self.joining).await;
         self.engine.close().await;
     }
 }
 
-/// Opens the control plane in the shared store, and joins the other nodes.
-async fn join(
+/// Ends a node's part in its cluster, or its tries to get one.
+async fn leave(seat: Option<&Seat>, joining: Option<Task>) {
+    if let Some(joining) = joining {
+        joining.cancel();
+        joining.join().await;
+    }
+    if let Some(cluster) = seat.and_then(Seat::cluster) {
+        cluster.stop().await;
+    }
+}
+
+/// Joins now, or, if the store cannot be reached, as soon as it can: a node has its own data whatever the store does.
+///
+/// # Errors
+/// If waiting would not help: a store that is not safe, a key that is wrong.
+async fn take_seat(
     host: &Host,
     data_dir: &Path,
     engine: &Arc<Engine>,
     listen: SocketAddr,
     with: Membership,
-) -> Result<Cluster, StartError> {
-    let Membership { store, store_name, control, settings } = with;
-    let failed = |error: &dyn std::fmt::Display| StartError::Cluster(format!("the shared store {store_name}: {error}"));
-    let node = NodeId::load(host, data_dir).await.map_err(|error| failed(&error))?;
+) -> Result<(Seat, Option<Task>), StartError> {
+    let seat = Seat::default();
+    let name = with.store_name.clone();
+    let first = host_select! {
+        joined = join(host, data_dir, engine, listen, &with) => joined,
+        () = host.clock.sleep(JOIN_WAIT_MAX) => Err(JoinError::Unreachable("it does not answer".into())),
+    };
+    match first {
+        Ok(cluster) => {
+            seat.take(Arc::new(cluster));
+            return Ok((seat, None));
+        }
+        Err(JoinError::Refused(why)) => return Err(StartError::Cluster(format!("the shared store {name}: {why}"))),
+        Err(JoinError::Unreachable(why)) => {
+            warn!(store = %name, %why, "the shared store cannot be reached: this node starts with what it has, and joins later");
+        }
+    }
+    let (host_of_task, data_dir, engine, seat_of_task) =
+        (host.clone(), data_dir.to_owned(), Arc::clone(engine), seat.clone());
+    let joining = async move {
+        loop {
+            host_of_task.clock.sleep(JOIN_RETRY).await;
+            match join(&host_of_task, &data_dir, &engine, listen, &with).await {
+                Ok(cluster) => {
+                    info!(store = %with.store_name, "joined the other nodes");
+                    return seat_of_task.take(Arc::new(cluster));
+                }
+                Err(JoinError::Unreachable(why)) => debug!(%why, "the shared store still cannot be reached"),
+                Err(JoinError::Refused(why)) => error!(store = %with.store_name, %why, "the shared store is not used"),
+            }
+        }
+    };
+    Ok((seat, Some(host.tasks.spawn("join", Box::pin(joining)))))
+}
+
+/// Why a node has not joined.
+enum JoinError {
+    /// Later it may.
+    Unreachable(String),
+    /// A person must act.
+    Refused(String),
+}
+
+/// Tests the store, opens the control plane in it, and joins the other nodes.
+async fn join(
+    host: &Host,
+    data_dir: &Path,
+    engine: &Arc<Engine>,
+    listen: SocketAddr,
+    with: &Membership,
+) -> Result<Cluster, JoinError> {
+    let refused = |error: &dyn std::fmt::Display| JoinError::Refused(error.to_string());
+    let unreachable = |error: &dyn std::fmt::Display| JoinError::Unreachable(error.to_string());
+    cluster::test(host, &with.store).await.map_err(|error| match error {
+        ProbeError::Unavailable(_) => unreachable(&error),
+        ProbeError::Unsafe(_) => refused(&error),
+    })?;
+    let node = NodeId::load(host, data_dir).await.map_err(|error| refused(&error))?;
     let life = engine.origin().to_string();
-    let control = control::open(host, Arc::clone(&store), &life, &control).await;
+    let control = control::open(host, Arc::clone(&with.store), &life, &with.control).await;
+    let control = control.map_err(|error| match &error {
+        control::OpenError::Control(ControlError::Store(_)) => unreachable(&error),
+        _ => refused(&error),
+    })?;
     let parts = ClusterParts {
         host: host.clone(),
-        store,
-        store_name: store_name.clone(),
-        control: Arc::new(control.map_err(|error| failed(&error))?),
+        store: Arc::clone(&with.store),
+        store_name: with.store_name.clone(),
+        control: Arc::new(control),
         replica: engine.replica(),
         node,
         address: listen.to_string(),
-        settings,
+        settings: with.settings.clone(),
     };
-    Cluster::start(parts).await.map_err(|error| failed(&error))
+    Cluster::start(parts).await.map_err(|error| unreachable(&error))
 }
 
 /// How long a node that stops tries to send what it has not shared.
 const LAST_SHARE_MAX: Duration = Duration::from_secs(10);
+/// How long a start waits for the shared store.
+const JOIN_WAIT_MAX: Duration = Duration::from_secs(20);
+/// How long a node that has not joined waits before it tries again.
+const JOIN_RETRY: Duration = Duration::from_secs(5);

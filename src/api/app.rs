@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::access::Door;
 use super::call::DEFAULT_ENV;
 use super::metrics::Metrics;
-use crate::cluster::Cluster;
+use crate::cluster::Seat;
 use crate::engine::{Engine, Snapshot};
 use crate::host::Host;
 use crate::query::{Access, QueryShared};
@@ -30,8 +30,8 @@ pub struct AppParts {
     pub queries: Arc<QueryShared>,
     /// Longest line that is an event, in bytes.
     pub line_bytes_max: usize,
-    /// This node's part in a cluster, if it is in one.
-    pub cluster: Option<Arc<Cluster>>,
+    /// This node's part in a cluster, if it is to have one.
+    pub cluster: Option<Seat>,
 }
 
 /// The parts, and what is made with them.
@@ -41,7 +41,7 @@ pub struct AppInner {
     pub(super) engine: Arc<Engine>,
     pub(super) queries: Arc<QueryShared>,
     pub(super) line_bytes_max: usize,
-    pub(super) cluster: Option<Arc<Cluster>>,
+    pub(super) cluster: Option<Seat>,
     pub(super) metrics: Metrics,
     pub(super) stopping: Flag,
     pub(super) started: Duration,

@@ -58,11 +58,15 @@ async fn take(call: Call, body: Body, format: Format) -> Result<Response<Body>, 
     };
     let mut warnings = call.params.warnings.clone();
     let (report, shared) = match (call.params.choice("ack"), call.app.cluster.clone()) {
-        ("shared", Some(cluster)) => {
+        ("shared", Some(seat)) => {
             let (report, wanted) = intake.run(true).await?;
-            let waited = cluster.wait_shared(&wanted, call.app.engine.origin(), SHARED_WAIT_MAX).await;
+            let waited = match seat.cluster() {
+                Some(cluster) => cluster.wait_shared(&wanted, call.app.engine.origin(), SHARED_WAIT_MAX).await,
+                None => Waited::TimedOut,
+            };
             if waited == Waited::TimedOut {
-                warnings.push("the shared store was not reached in time: the events are on this node's disk and will be sent".to_owned());
+                let why = "the shared store was not reached in time: the events are on this node's disk and will be sent";
+                warnings.push(why.to_owned());
             }
             (report, waited == Waited::Shared)
         }

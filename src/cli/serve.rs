@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::settings::{Notice, Settings};
 use super::{Failure, output};
 use crate::api::access::Door;
-use crate::cluster::{ClusterSettings, StoreAddress, open_store};
+use crate::cluster::{ClusterSettings, StoreAddress, open_untested};
 use crate::control::Place;
 use crate::engine;
 use crate::host::Host;
@@ -75,7 +75,7 @@ async fn membership(host: &Host, settings: &Settings) -> Result<Option<Membershi
     let address = StoreAddress::parse(address).map_err(|why| Failure::new(format!("--shared-store: {why}")))?;
     let variables: BTreeMap<String, String> = std::env::vars().collect();
     let life = format!("{:016x}", host.entropy.fork("store").next_u64());
-    let store = open_store(host, &address, &variables, &life).await;
+    let store = open_untested(host, &address, &variables, &life).await;
     let third = sync_step(settings);
     let cluster = ClusterSettings {
         sync_interval: third,

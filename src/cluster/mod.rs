@@ -25,7 +25,7 @@ mod tests;
 mod upload;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -34,7 +34,7 @@ use tracing::warn;
 pub use node::NodeId;
 pub use settings::ClusterSettings;
 pub use status::{ClusterStatus, LeaderStatus, NodeStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};
-pub use store::{StoreAddress, StoreOpenError, open_store};
+pub use store::{StoreAddress, StoreOpenError, open_untested, test};
 
 use crate::chain::{Store, StoreError};
 use crate::control::{Control, Leases, Roster, campaign};
@@ -68,6 +68,23 @@ pub struct ClusterParts {
 pub struct Cluster {
     shared: Arc<Shared>,
     running: Mutex<Vec<Task>>,
+}
+
+/// Where a node's part in a cluster is, once it has joined: a store that cannot be reached when the node starts does
+/// not keep it from starting.
+#[derive(Clone, Default)]
+pub struct Seat(Arc<OnceLock<Arc<Cluster>>>);
+
+impl Seat {
+    /// The node's part; `None` before it has joined.
+    pub fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.0.get()
+    }
+
+    /// The node has joined. A node joins once.
+    pub fn take(&self, cluster: Arc<Cluster>) {
+        let _ = self.0.set(cluster);
+    }
 }
 
 /// How waiting for the shared store ended.

@@ -88,22 +88,12 @@ pub async fn open_untested(
     }
 }
 
-/// Opens a shared store and races creates on it: one that lets two win is refused.
+/// Races creates on a store: one that lets two win is refused.
 ///
 /// # Errors
-/// See [`StoreOpenError`].
-pub async fn open_store(
-    host: &Host,
-    address: &StoreAddress,
-    variables: &BTreeMap<String, String>,
-    life: &str,
-) -> Result<Arc<dyn Store>, StoreOpenError> {
-    let store = open_untested(host, address, variables, life).await?;
-    let entropy = host.entropy.fork("probe");
-    probe::probe(&store, PROBE_FOLDER, entropy.as_ref())
-        .await
-        .map_err(|error| StoreOpenError::Refused { name: address.to_string(), why: error.to_string() })?;
-    Ok(store)
+/// See [`probe::ProbeError`].
+pub async fn test(host: &Host, store: &Arc<dyn Store>) -> Result<(), probe::ProbeError> {
+    probe::probe(store, PROBE_FOLDER, host.entropy.fork("probe").as_ref()).await
 }
 
 /// A client that trusts the machine's certificates, or those of `SSL_CERT_FILE`.

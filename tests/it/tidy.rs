@@ -98,6 +98,7 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("build.rs", 1),
     ("examples/block_size.rs", 1),
     ("examples/parse_speed.rs", 1),
+    ("sim/mad/src/lib.rs", 1),
     ("sim/src/powercut/campaign.rs", 1),
     ("src/block/tests.rs", 2),
     ("src/cli/block.rs", 1),

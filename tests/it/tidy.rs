@@ -106,6 +106,7 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("build.rs", 1),
     ("examples/block_size.rs", 1),
     ("examples/parse_speed.rs", 1),
+    ("sim/mad/src/lib.rs", 1),
     ("sim/src/bin/sim/main.rs", 1),
     ("sim/src/fleet/clock.rs", 1),
     ("sim/src/fleet/tasks.rs", 1),

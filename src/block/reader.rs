@@ -12,7 +12,8 @@ use super::encoding::{ChunkIn, Wanted, ints, texts};
 use super::error::{damaged, is_sum};
 use super::filter::FilterReader;
 use super::footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, GroupInfo, POOL_BYTES_MAX, VALUES_MAX};
-use super::{BlockError, Column, RowGroup, Texts, Values, plain};
+use super::plain::{self, TextPool};
+use super::{BlockError, Column, RowGroup, Texts, Values};
 use crate::event::{Origin, PathId};
 
 /// Origin and sequence of each row of a group.
@@ -42,19 +43,26 @@ pub struct Context<'a> {
     pub pools: Option<&'a OpenPools>,
 }
 
-/// The shared chunks of a group that were opened last, by their offset.
+/// The shared chunks of a group that were opened last.
 #[derive(Debug, Default)]
 pub struct OpenPools {
-    open: RefCell<Vec<(u64, Rc<Vec<u8>>)>>,
+    chunks: Kept<Vec<u8>>,
+    texts: Kept<TextPool>,
 }
 
-impl OpenPools {
-    fn get<E: From<BlockError>>(
-        &self,
-        chunk: &ChunkRef,
-        open: impl FnOnce() -> Result<Vec<u8>, E>,
-    ) -> Result<Rc<Vec<u8>>, E> {
-        let mut pools = self.open.borrow_mut();
+/// What was opened last, by its offset.
+#[derive(Debug)]
+struct Kept<T>(RefCell<Vec<(u64, Rc<T>)>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> Kept<T> {
+    fn get<E: From<BlockError>>(&self, chunk: &ChunkRef, open: impl FnOnce() -> Result<T, E>) -> Result<Rc<T>, E> {
+        let mut pools = self.0.borrow_mut();
         if let Some((_, pool)) = pools.iter().find(|(offset, _)| *offset == chunk.offset) {
             return Ok(Rc::clone(pool));
         }
@@ -266,17 +274,27 @@ fn open<'a>(chunk: &ChunkRef, bytes: &'a [u8]) -> Result<ChunkIn<'a>, BlockError
     Ok(ChunkIn::new(head, body))
 }
 
-/// Hands out the chunk of a column, and the length of the pool it lies in.
+/// Hands out the chunk of a column that is not plain, and the length of the pool it lies in.
 pub(super) fn opened_column<T>(
     column: &ColumnInfo,
     bytes: &[u8],
+    pools: &OpenPools,
     read: impl FnOnce(ChunkIn<'_>, Option<usize>) -> Result<T, BlockError>,
 ) -> Result<T, BlockError> {
     if column.chunk.is_pooled() {
-        let pool = open_pool(&column.chunk, bytes)?;
+        let pool = pools.chunks.get(&column.chunk, || open_pool(&column.chunk, bytes))?;
         return read(in_pool(column, &pool)?, Some(pool.len()));
     }
     read(open(&column.chunk, bytes)?, None)
+}
+
+/// How many bytes of its pool a plain column has, and how many there are.
+pub(super) fn share_of_plain(
+    column: &ColumnInfo,
+    bytes: &[u8],
+    pools: &OpenPools,
+) -> Result<(usize, usize), BlockError> {
+    pools.texts.get(&column.chunk, || TextPool::open(open(&column.chunk, bytes)?))?.share_of(column)
 }
 
 /// Decodes a column whose chunk `fetch` gives; it is not asked for a pool that is open.
@@ -287,8 +305,14 @@ fn fetched_column<'b, E: From<BlockError>>(
     pools: &OpenPools,
     context: Context<'_>,
 ) -> Result<Column, E> {
+    if column.plain {
+        let opened = || Ok::<_, E>(TextPool::open(open(&column.chunk, &fetch()?)?)?);
+        let pool = pools.texts.get(&column.chunk, opened)?;
+        let shapes = context.shapes.filter(|_| column.needs_shapes);
+        return Ok(plain::get(&pool, info.rows, column, shapes, context.rows)?);
+    }
     if column.chunk.is_pooled() {
-        let pool = pools.get(&column.chunk, || Ok::<_, E>(open_pool(&column.chunk, &fetch()?)?))?;
+        let pool = pools.chunks.get(&column.chunk, || Ok::<_, E>(open_pool(&column.chunk, &fetch()?)?))?;
         return Ok(decode_values(info, column, in_pool(column, &pool)?, context)?);
     }
     let bytes = fetch()?;
@@ -320,9 +344,6 @@ fn decode_values(
     context: Context<'_>,
 ) -> Result<Column, BlockError> {
     let shapes = context.shapes.filter(|_| info.needs_shapes);
-    if info.plain {
-        return plain::get(chunk, group.rows, info, shapes, context.rows);
-    }
     let row_of = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
     let count = row_of.as_ref().map_or(group.rows as usize, |rows| rows.len());
     if count != info.values as usize || count == 0 {

@@ -78,6 +78,11 @@ impl<T> Kept<T> {
 /// Pools of a group that are open at the same time: each is some mebibytes at most.
 const OPEN_POOLS_MAX: usize = 4;
 
+/// Memory that the columns of a group take together, in bytes: sixteen times what the merger makes a group of, so
+/// that its estimates may be far off. A footer that lies could have more columns decoded, each as long as
+/// a stream may be.
+const COLUMNS_BYTES_MAX: u64 = 4 << 30;
+
 /// Everything takes the index of a group and the bytes of the chunk that [`GroupInfo::chunk`] names,
 /// exactly; [`BlockError`] if they are damaged. Panics if the block has no such group.
 impl Footer {
@@ -198,10 +203,23 @@ impl Footer {
     /// A whole group. `fetch` gives the bytes of a range of the block.
     ///
     /// # Errors
-    /// [`BlockError`] if the bytes are damaged, or what `fetch` gives.
+    /// [`BlockError`] if the bytes are damaged, or would take more memory than any group does; or what
+    /// `fetch` gives.
     pub fn decode_group<'b, E>(
         &self,
         group: usize,
+        fetch: impl FnMut(ChunkRef) -> Result<Cow<'b, [u8]>, E>,
+    ) -> Result<RowGroup, E>
+    where
+        E: From<BlockError>,
+    {
+        self.decode_group_within(group, COLUMNS_BYTES_MAX, fetch)
+    }
+
+    fn decode_group_within<'b, E>(
+        &self,
+        group: usize,
+        columns_bytes_max: u64,
         mut fetch: impl FnMut(ChunkRef) -> Result<Cow<'b, [u8]>, E>,
     ) -> Result<RowGroup, E>
     where
@@ -217,7 +235,7 @@ impl Footer {
         };
         let shapes = self.rows_by_shape(&shape_of_row);
         let mut columns: Vec<Option<Arc<Column>>> = vec![None; self.paths.len()];
-        let pools = OpenPools::default();
+        let (pools, mut bytes_left) = (OpenPools::default(), columns_bytes_max);
         let (first, later): (Vec<_>, Vec<_>) = info.columns.iter().partition(|column| column.refers.is_empty());
         for column in first.into_iter().chain(later) {
             let referred = |path: &PathId| columns[path.0 as usize].clone();
@@ -225,6 +243,10 @@ impl Footer {
             let context =
                 Context { times: Some(&times), shapes: Some(&shapes), columns: &referred, ..Context::default() };
             let decoded = fetched_column(info, column, || fetch(column.chunk), &pools, context)?;
+            match bytes_left.checked_sub(decoded.memory_bytes() as u64) {
+                Some(left) => bytes_left = left,
+                None => return Err(BlockError::Damaged("a group is too large").into()),
+            }
             columns[column.path.0 as usize] = Some(Arc::new(decoded));
         }
         let group = RowGroup {
@@ -412,4 +434,26 @@ fn check_group(group: &RowGroup) -> Result<(), BlockError> {
         return damaged("lines that no shape gives back are missing or left over");
     }
     if group.slots_are_filled() { Ok(()) } else { damaged("a row lacks a value that its shape has") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Rng, group_of, random_lines};
+    use super::super::{BlockWriter, WriterOptions};
+    use super::*;
+
+    #[test]
+    fn a_group_whose_columns_would_take_more_memory_than_they_may_is_an_error() {
+        let group = group_of(&random_lines(&mut Rng(83), 500), 1, 1);
+        let mut writer = BlockWriter::new(WriterOptions::STANDARD);
+        writer.push_group(&group);
+        let block = writer.finish().0;
+        let footer = Footer::of_block(&block).unwrap();
+        let decode =
+            |bytes_max| footer.decode_group_within(0, bytes_max, |chunk| range_of(&block, &chunk).map(Cow::Borrowed));
+        let columns = decode(u64::MAX).unwrap().columns;
+        let bytes: usize = columns.iter().flatten().map(|column| column.memory_bytes()).sum();
+        assert!(decode(bytes as u64).is_ok());
+        assert_eq!(decode(bytes as u64 - 1).unwrap_err(), BlockError::Damaged("a group is too large"));
+    }
 }

@@ -151,7 +151,7 @@ pub struct ChunkRef {
     pub(super) pooled: Option<Pooled>,
 }
 
-/// Where a small chunk lies in its pool.
+/// Where a small chunk lies in its pool, or, of a column that is nothing but texts, where its values do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Pooled {
     pub(super) start: u32,
@@ -304,7 +304,15 @@ pub(super) fn finish(body: &[u8], chunks_len: u64, level: i32) -> Vec<u8> {
     out
 }
 
-pub(super) fn put_group(out: &mut Vec<u8>, group: &GroupInfo, pools: &[ChunkRef]) {
+/// The chunks that columns share: those that are nothing but texts, and others.
+#[derive(Debug, Default)]
+pub(super) struct PoolRefs {
+    /// With the paths of its columns, in their order in the pool.
+    pub(super) of_texts: Vec<(ChunkRef, Vec<PathId>)>,
+    pub(super) of_chunks: Vec<ChunkRef>,
+}
+
+pub(super) fn put_group(out: &mut Vec<u8>, group: &GroupInfo, pools: &PoolRefs) {
     put_varint(out, u64::from(group.rows));
     out.push(u8::from(group.sorted));
     put_signed(out, group.time_min);
@@ -318,17 +326,56 @@ pub(super) fn put_group(out: &mut Vec<u8>, group: &GroupInfo, pools: &[ChunkRef]
     put_chunk(out, &group.times);
     put_chunk(out, &group.ids);
     put_chunk(out, &group.shapes);
-    out.push(u8::from(group.verbatim.is_some()));
+    let has = [(group.verbatim.is_some(), HAS_VERBATIM), (!pools.of_texts.is_empty(), HAS_TEXT_POOLS)];
+    out.push(flags_of(&has));
     group.verbatim.iter().for_each(|chunk| put_chunk(out, chunk));
+    if !pools.of_texts.is_empty() {
+        put_plain(out, group, pools);
+    }
+    let pools = &pools.of_chunks;
     put_varint(out, pools.len() as u64);
     pools.iter().for_each(|pool| put_chunk(out, pool));
-    put_varint(out, group.columns.len() as u64);
+    let columns = || group.columns.iter().filter(|column| !column.plain);
+    put_varint(out, columns().count() as u64);
     let mut before = 0;
-    for column in &group.columns {
+    for column in columns() {
         put_varint(out, u64::from(column.path.0 - before));
         before = column.path.0;
         put_column(out, column, pools);
     }
+}
+
+/// Adds the columns that are nothing but texts. There may be thousands, which differ in little: what they
+/// have in common stands side by side.
+fn put_plain(out: &mut Vec<u8>, group: &GroupInfo, pools: &PoolRefs) {
+    put_varint(out, pools.of_texts.len() as u64);
+    for (chunk, paths) in &pools.of_texts {
+        put_chunk(out, chunk);
+        put_varint(out, paths.len() as u64);
+    }
+    let paths = pools.of_texts.iter().flat_map(|(_, paths)| paths);
+    let columns = paths.map(|&path| group.column(path).expect("a pool's columns are the group's"));
+    let columns: Vec<&ColumnInfo> = columns.collect();
+    let mut before = 0;
+    for column in &columns {
+        put_signed(out, i64::from(column.path.0) - before);
+        before = i64::from(column.path.0);
+    }
+    for column in &columns {
+        out.push(flags_of(&[(column.bounds.is_some(), HAS_BOUNDS), (column.needs_shapes, NEEDS_SHAPES)]));
+    }
+    columns.iter().for_each(|column| put_varint(out, u64::from(column.values)));
+    columns.iter().filter_map(|column| column.bounds).for_each(|bounds| put_bounds(out, bounds));
+}
+
+fn flags_of(flags: &[(bool, u8)]) -> u8 {
+    flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum()
+}
+
+fn put_bounds(out: &mut Vec<u8>, bounds: Bounds) {
+    put_signed(out, bounds.min);
+    put_varint(out, bounds.max.wrapping_sub(bounds.min) as u64);
+    out.push(bounds.scale);
 }
 
 fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
@@ -340,20 +387,13 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
         (column.filter.is_some(), HAS_FILTER),
         (column.chunk.pooled.is_some(), IS_POOLED),
         (!column.refers.is_empty(), HAS_REFERENCES),
-        (column.plain, IS_PLAIN),
     ];
     out.push(column.form as u8);
-    out.push(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum());
+    out.push(flags_of(&flags));
     put_varint(out, u64::from(column.values));
     column.distinct.iter().for_each(|&distinct| put_varint(out, u64::from(distinct)));
-    if !column.plain {
-        put_varint(out, column.text_bytes);
-    }
-    if let Some(bounds) = column.bounds {
-        put_signed(out, bounds.min);
-        put_varint(out, bounds.max.wrapping_sub(bounds.min) as u64);
-        out.push(bounds.scale);
-    }
+    put_varint(out, column.text_bytes);
+    column.bounds.iter().for_each(|&bounds| put_bounds(out, bounds));
     if !column.refers.is_empty() {
         put_varint(out, column.refers.len() as u64);
         column.refers.iter().for_each(|path| put_varint(out, u64::from(path.0)));
@@ -363,9 +403,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnInfo, pools: &[ChunkRef]) {
             let pool = pools.iter().position(|pool| pool.offset == column.chunk.offset);
             put_varint(out, pool.expect("a pooled chunk lies in a pool of its group") as u64);
             put_varint(out, u64::from(own.len));
-            if !column.plain {
-                put_varint(out, u64::from(own.head_len));
-            }
+            put_varint(out, u64::from(own.head_len));
         }
         None => put_chunk(out, &column.chunk),
     }
@@ -403,18 +441,28 @@ fn read_group(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<
     }
     let origins = (0..input.count()?).map(|_| read_origin(input)).collect::<Result<Vec<_>, _>>()?;
     let (times, ids, shapes) = (place.chunk(input)?, place.chunk(input)?, place.chunk(input)?);
-    let verbatim = if input.flag()? { Some(place.chunk(input)?) } else { None };
+    let has = input.byte()?;
+    if has & !(HAS_VERBATIM | HAS_TEXT_POOLS) != 0 {
+        return damaged("a group has an unknown flag");
+    }
+    let verbatim = if has & HAS_VERBATIM != 0 { Some(place.chunk(input)?) } else { None };
+    let mut columns = if has & HAS_TEXT_POOLS != 0 { read_plain(input, place, paths)? } else { Vec::new() };
     let mut pools =
         (0..input.count()?).map(|_| Ok((place.chunk(input)?, 0))).collect::<Result<Vec<_>, BlockError>>()?;
     let count = input.count()?;
-    let mut columns: Vec<ColumnInfo> = Vec::new();
+    let mut before = None;
     for _ in 0..count {
         let step = input.varint()?;
-        let path = columns.last().map_or(0, |column| u64::from(column.path.0)).saturating_add(step);
-        if path >= paths as u64 || (step == 0 && !columns.is_empty()) {
+        let path = before.unwrap_or(0u64).saturating_add(step);
+        if path >= paths as u64 || (step == 0 && before.is_some()) {
             return damaged("the columns of a group are in disorder");
         }
+        before = Some(path);
         columns.push(read_column(input, place, PathId(path as u32), &mut pools)?);
+    }
+    columns.sort_by_key(|column| column.path);
+    if columns.windows(2).any(|pair| pair[0].path == pair[1].path) {
+        return damaged("a group has a column twice");
     }
     check_refers(&columns)?;
     Ok(GroupInfo { rows, sorted, time_min, time_max, origins, columns, times, ids, shapes, verbatim })
@@ -423,6 +471,73 @@ fn read_group(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<
 fn read_origin(input: &mut Input<'_>) -> Result<OriginRange, BlockError> {
     let origin = Origin(input.u64()?);
     Ok(OriginRange { origin, sequence_min: input.varint()?, sequence_max: input.varint()? })
+}
+
+/// Reads the columns that are nothing but texts, in the order in which they lie in their pools.
+fn read_plain(input: &mut Input<'_>, place: &mut Place, paths: usize) -> Result<Vec<ColumnInfo>, BlockError> {
+    let mut pools = Vec::new();
+    let mut count = 0usize;
+    for _ in 0..input.count()? {
+        let pool = (place.chunk(input)?, input.count()?);
+        count = count.saturating_add(pool.1);
+        pools.push(pool);
+    }
+    if count > paths {
+        return damaged("a group has more columns than there are field paths");
+    }
+    let mut path = 0i64;
+    let mut own_paths = Vec::new();
+    for _ in 0..count {
+        path = path.wrapping_add(input.signed()?);
+        if !(0..paths as i64).contains(&path) {
+            return damaged("a field path is unknown");
+        }
+        own_paths.push(PathId(path as u32));
+    }
+    let flags = input.bytes(count)?;
+    if flags.iter().any(|flags| flags & !(HAS_BOUNDS | NEEDS_SHAPES) != 0) {
+        return damaged("a column has an unknown flag");
+    }
+    let mut columns = Vec::new();
+    let mut rest = own_paths.into_iter().zip(flags);
+    for (chunk, count) in pools {
+        let mut start = 0;
+        for (path, flags) in rest.by_ref().take(count) {
+            let values = input.at_most(u64::from(POOL_BYTES_MAX - start))? as u32;
+            let pooled = Some(Pooled { start, len: values, head_len: 0 });
+            start += values;
+            columns.push(ColumnInfo {
+                values,
+                needs_shapes: flags & NEEDS_SHAPES != 0,
+                text_bytes: u64::from(values) * PLAIN_TEXT_BYTES,
+                ..ColumnInfo::plain(path, ChunkRef { pooled, ..chunk })
+            });
+        }
+    }
+    for (column, _) in columns.iter_mut().zip(flags).filter(|(_, flags)| *flags & HAS_BOUNDS != 0) {
+        column.bounds = Some(read_bounds(input)?);
+    }
+    Ok(columns)
+}
+
+impl ColumnInfo {
+    /// A column that is nothing but texts, without values.
+    pub(super) fn plain(path: PathId, chunk: ChunkRef) -> Self {
+        Self {
+            path,
+            values: 0,
+            distinct: None,
+            form: Form::Texts,
+            bounds: None,
+            needs_shapes: false,
+            needs_times: false,
+            refers: Vec::new(),
+            text_bytes: 0,
+            plain: true,
+            chunk,
+            filter: None,
+        }
+    }
 }
 
 fn read_column(
@@ -434,20 +549,15 @@ fn read_column(
     let Some(form) = Form::from_code(input.byte()?) else { return damaged("values have an unknown form") };
     let flags = input.byte()?;
     let has = |flag: u8| flags & flag != 0;
-    let plain = has(IS_PLAIN);
-    if plain && (!has(IS_POOLED) || has(HAS_DICTIONARY | NEEDS_TIMES | HAS_REFERENCES)) {
-        return damaged("a column has flags that exclude each other");
+    if has(UNKNOWN) {
+        return damaged("a column has an unknown flag");
     }
     let values = input.at_most(VALUES_MAX)? as u32;
     let distinct = if has(HAS_DICTIONARY) { Some(input.at_most(u64::from(values))? as u32) } else { None };
-    let text_bytes = if plain { 0 } else { input.varint()? };
+    let text_bytes = input.varint()?;
     let bounds = if has(HAS_BOUNDS) { Some(read_bounds(input)?) } else { None };
     let refers = if has(HAS_REFERENCES) { read_refers(input)? } else { Vec::new() };
-    let chunk = if has(IS_POOLED) { read_pooled(input, plain, pools)? } else { place.chunk(input)? };
-    let text_bytes = match chunk.pooled {
-        Some(own) if plain => u64::from(own.len).saturating_sub(u64::from(values)),
-        _ => text_bytes,
-    };
+    let chunk = if has(IS_POOLED) { read_pooled(input, pools)? } else { place.chunk(input)? };
     let filter = if has(HAS_FILTER) { Some(place.chunk(input)?) } else { None };
     let (needs_shapes, needs_times) = (has(NEEDS_SHAPES), has(NEEDS_TIMES));
     Ok(ColumnInfo {
@@ -460,7 +570,7 @@ fn read_column(
         needs_times,
         refers,
         text_bytes,
-        plain,
+        plain: false,
         chunk,
         filter,
     })
@@ -468,13 +578,13 @@ fn read_column(
 
 /// Where a chunk lies in one of the pools: behind the one before it. Of each pool it is known how long
 /// it is so far.
-fn read_pooled(input: &mut Input<'_>, plain: bool, pools: &mut [(ChunkRef, u32)]) -> Result<ChunkRef, BlockError> {
+fn read_pooled(input: &mut Input<'_>, pools: &mut [(ChunkRef, u32)]) -> Result<ChunkRef, BlockError> {
     let pool = input.varint()?;
     let Some((pool, start)) = usize::try_from(pool).ok().and_then(|pool| pools.get_mut(pool)) else {
         return damaged("a pool is unknown");
     };
     let len = input.at_most(u64::from(POOL_BYTES_MAX - *start))? as u32;
-    let head_len = if plain { len } else { input.at_most(u64::from(len))? as u32 };
+    let head_len = input.at_most(u64::from(len))? as u32;
     let chunk = ChunkRef { pooled: Some(Pooled { start: *start, len, head_len }), ..*pool };
     *start += len;
     Ok(chunk)
@@ -523,12 +633,19 @@ pub(super) const FOOTER_BYTES_MAX: u32 = 256 << 20;
 pub(super) const VALUES_MAX: u64 = 1 << 26;
 /// Decompressed length of a pool in bytes.
 pub(super) const POOL_BYTES_MAX: u32 = 4 << 20;
+/// Length of a text of a column that is nothing but texts, about: the footer does not say it.
+const PLAIN_TEXT_BYTES: u64 = 16;
 
+/// Flags of a group.
+const HAS_VERBATIM: u8 = 1;
+const HAS_TEXT_POOLS: u8 = 2;
+
+/// Flags of a column.
 const HAS_DICTIONARY: u8 = 1;
 const HAS_BOUNDS: u8 = 2;
 const NEEDS_SHAPES: u8 = 4;
 const NEEDS_TIMES: u8 = 8;
 const HAS_FILTER: u8 = 16;
-const IS_PLAIN: u8 = 32;
+const UNKNOWN: u8 = 32;
 const IS_POOLED: u8 = 64;
 const HAS_REFERENCES: u8 = 128;

@@ -48,7 +48,7 @@ fn typed(path: PathId, column: &Column) -> Chosen<'_> {
 fn take_apart(group: &RowGroup, chosen: &mut [Chosen<'_>]) {
     let others =
         chosen.iter().filter(|own| own.column.codes.is_some() || !matches!(own.column.values, Values::Texts(_)));
-    let others: Vec<(PathId, &Column)> = others.map(|own| (own.path, &*own.column)).collect();
+    let others = of_most_values(others.map(|own| (own.path, &*own.column)).collect(), REPEATED_COLUMNS_MAX);
     let split: Vec<Option<Split>> = chosen.iter().map(|own| split_column(group, &own.column, &others)).collect();
     for (own, split) in chosen.iter_mut().zip(split) {
         let Some(Split { texts, references, refers }) = split else { continue };
@@ -56,6 +56,16 @@ fn take_apart(group: &RowGroup, chosen: &mut [Chosen<'_>]) {
         own.column = Cow::Owned(Column { rows, codes, values: Values::Templated(texts) });
         (own.references, own.refers) = (references, refers);
     }
+}
+
+/// At most `most` columns, those of most values, in the order in which they stand.
+fn of_most_values(mut columns: Vec<(PathId, &Column)>, most: usize) -> Vec<(PathId, &Column)> {
+    if columns.len() > most {
+        columns.sort_by_key(|(_, column)| std::cmp::Reverse(column.len()));
+        columns.truncate(most);
+        columns.sort_by_key(|&(path, _)| path);
+    }
+    columns
 }
 
 /// The column's texts taken apart, if that promises something.
@@ -185,6 +195,9 @@ fn stored_len(compressor: &mut Compressor, put: impl FnOnce(&mut ChunkOut<'_>)) 
     out.head.len() + out.body.len()
 }
 
+/// Columns whose values are looked for in texts: each text is compared with each of them, and a group may have
+/// thousands, most of them of a few values.
+const REPEATED_COLUMNS_MAX: usize = 512;
 /// Fewer codes are not worth a look at other columns.
 const TOLD_CODES_MIN: usize = 256;
 /// A column with more entries would need more heads than it saves.
@@ -201,3 +214,23 @@ const SAVING_BYTES_MIN: u64 = 2048;
 /// The same where no column has more codes than this: reading another one costs little there.
 const SAVING_BYTES_MIN_SMALL: u64 = 64;
 const SMALL_GROUP_CODES: usize = 1 << 14;
+
+#[cfg(test)]
+mod tests {
+    use super::super::Texts;
+    use super::*;
+
+    #[test]
+    fn texts_are_compared_with_the_columns_of_most_values_in_their_order() {
+        let column = |values: u32| {
+            let mut texts = Texts::default();
+            (0..values).for_each(|_| texts.push(b"x"));
+            Column { rows: Some((0..values).collect()), codes: None, values: Values::Texts(texts) }
+        };
+        let columns: Vec<Column> = [5, 1, 9, 7, 5].map(column).into();
+        let all = || (0..).map(PathId).zip(&columns).collect::<Vec<_>>();
+        let kept = |most| of_most_values(all(), most).iter().map(|(path, _)| path.0).collect::<Vec<_>>();
+        assert_eq!(kept(3), [0, 2, 3]);
+        assert_eq!(kept(5), [0, 1, 2, 3, 4]);
+    }
+}

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::encoding::presence::{self, RowsByShape};
 use super::encoding::values;
 use super::footer::{ChunkRef, ColumnInfo, VALUES_MAX};
-use super::reader::{decode_group_of, opened_column, range_of};
-use super::{BlockError, ChunkKey, Footer, Form, RawCursor, RowGroup};
+use super::reader::{decode_group_of, opened_column, range_of, share_of_plain};
+use super::{BlockError, ChunkKey, Footer, Form, OpenPools, RawCursor, RowGroup};
 
 /// Where the bytes of one block go.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,7 +100,7 @@ pub fn inspect(block: &[u8]) -> Result<Inspection, BlockError> {
         inspection.ids_bytes += len(ChunkKey::Ids);
         inspection.shapes_bytes += len(ChunkKey::Shapes);
         inspection.verbatim_bytes += len(ChunkKey::Verbatim);
-        let shapes = RowsByShape::new(&footer.slots, &group.shape_of_row);
+        let (shapes, pools) = (RowsByShape::new(&footer.slots, &group.shape_of_row), OpenPools::default());
         for column in &info.columns {
             let name = footer.paths.name(column.path);
             let size = columns.entry(name.to_owned()).or_default();
@@ -108,7 +108,7 @@ pub fn inspect(block: &[u8]) -> Result<Inspection, BlockError> {
             size.text_bytes += text_bytes(&group, column);
             size.filter_bytes += len(ChunkKey::Filter(column.path));
             *size.encodings.entry(encoding(column)).or_default() += 1;
-            add_parts(size, column, &shapes, group.rows, range_of(block, &column.chunk)?)?;
+            add_parts(size, column, &shapes, group.rows, range_of(block, &column.chunk)?, &pools)?;
         }
         let all = [Some(info.shapes), info.verbatim].into_iter().flatten();
         let filters = info.columns.iter().flat_map(|column| [Some(column.chunk), column.filter]);
@@ -170,17 +170,17 @@ fn add_parts(
     shapes: &RowsByShape<'_>,
     rows: u32,
     bytes: &[u8],
+    pools: &OpenPools,
 ) -> Result<(), BlockError> {
-    opened_column(column, bytes, |mut chunk, pool_len| {
+    let share_of = |part: usize, pool: usize| (part as u64 * bytes.len() as u64).div_ceil(pool.max(1) as u64);
+    if column.plain {
+        let (part, pool) = share_of_plain(column, bytes, pools)?;
+        size.values_bytes += share_of(part, pool);
+        return Ok(());
+    }
+    opened_column(column, bytes, pools, |mut chunk, pool_len| {
         let all = chunk.left();
-        let share = |part: usize| match pool_len {
-            Some(pool) => (part as u64 * bytes.len() as u64).div_ceil(pool.max(1) as u64),
-            None => part as u64,
-        };
-        if column.plain {
-            size.values_bytes += share(all);
-            return Ok(());
-        }
+        let share = |part: usize| pool_len.map_or(part as u64, |pool| share_of(part, pool));
         let shapes = Some(shapes).filter(|_| column.needs_shapes);
         presence::get(&mut chunk, rows, column.path, shapes, VALUES_MAX)?;
         let presence = all - chunk.left();

@@ -12,7 +12,8 @@ use super::encoding::{ChunkIn, Wanted, ints, texts};
 use super::error::{damaged, is_sum};
 use super::filter::FilterReader;
 use super::footer::{ChunkKey, ChunkRef, ColumnInfo, Footer, GroupInfo, POOL_BYTES_MAX, VALUES_MAX};
-use super::{BlockError, Column, RowGroup, Texts, Values, plain};
+use super::plain::{self, TextPool};
+use super::{BlockError, Column, RowGroup, Texts, Values};
 use crate::event::{Origin, PathId};
 
 /// Origin and sequence of each row of a group.
@@ -42,19 +43,26 @@ pub struct Context<'a> {
     pub pools: Option<&'a OpenPools>,
 }
 
-/// The shared chunks of a group that were opened last, by their offset.
+/// The shared chunks of a group that were opened last.
 #[derive(Debug, Default)]
 pub struct OpenPools {
-    open: RefCell<Vec<(u64, Rc<Vec<u8>>)>>,
+    chunks: Kept<Vec<u8>>,
+    texts: Kept<TextPool>,
 }
 
-impl OpenPools {
-    fn get<E: From<BlockError>>(
-        &self,
-        chunk: &ChunkRef,
-        open: impl FnOnce() -> Result<Vec<u8>, E>,
-    ) -> Result<Rc<Vec<u8>>, E> {
-        let mut pools = self.open.borrow_mut();
+/// What was opened last, by its offset.
+#[derive(Debug)]
+struct Kept<T>(RefCell<Vec<(u64, Rc<T>)>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T> Kept<T> {
+    fn get<E: From<BlockError>>(&self, chunk: &ChunkRef, open: impl FnOnce() -> Result<T, E>) -> Result<Rc<T>, E> {
+        let mut pools = self.0.borrow_mut();
         if let Some((_, pool)) = pools.iter().find(|(offset, _)| *offset == chunk.offset) {
             return Ok(Rc::clone(pool));
         }
@@ -69,6 +77,11 @@ impl OpenPools {
 
 /// Pools of a group that are open at the same time: each is some mebibytes at most.
 const OPEN_POOLS_MAX: usize = 4;
+
+/// Memory that the columns of a group take together, in bytes: sixteen times what the merger makes a group of, so
+/// that its estimates may be far off. A footer that lies could have more columns decoded, each as long as
+/// a stream may be.
+const COLUMNS_BYTES_MAX: u64 = 4 << 30;
 
 /// Everything takes the index of a group and the bytes of the chunk that [`GroupInfo::chunk`] names,
 /// exactly; [`BlockError`] if they are damaged. Panics if the block has no such group.
@@ -190,10 +203,23 @@ impl Footer {
     /// A whole group. `fetch` gives the bytes of a range of the block.
     ///
     /// # Errors
-    /// [`BlockError`] if the bytes are damaged, or what `fetch` gives.
+    /// [`BlockError`] if the bytes are damaged, or would take more memory than any group does; or what
+    /// `fetch` gives.
     pub fn decode_group<'b, E>(
         &self,
         group: usize,
+        fetch: impl FnMut(ChunkRef) -> Result<Cow<'b, [u8]>, E>,
+    ) -> Result<RowGroup, E>
+    where
+        E: From<BlockError>,
+    {
+        self.decode_group_within(group, COLUMNS_BYTES_MAX, fetch)
+    }
+
+    fn decode_group_within<'b, E>(
+        &self,
+        group: usize,
+        columns_bytes_max: u64,
         mut fetch: impl FnMut(ChunkRef) -> Result<Cow<'b, [u8]>, E>,
     ) -> Result<RowGroup, E>
     where
@@ -209,7 +235,7 @@ impl Footer {
         };
         let shapes = self.rows_by_shape(&shape_of_row);
         let mut columns: Vec<Option<Arc<Column>>> = vec![None; self.paths.len()];
-        let pools = OpenPools::default();
+        let (pools, mut bytes_left) = (OpenPools::default(), columns_bytes_max);
         let (first, later): (Vec<_>, Vec<_>) = info.columns.iter().partition(|column| column.refers.is_empty());
         for column in first.into_iter().chain(later) {
             let referred = |path: &PathId| columns[path.0 as usize].clone();
@@ -217,6 +243,10 @@ impl Footer {
             let context =
                 Context { times: Some(&times), shapes: Some(&shapes), columns: &referred, ..Context::default() };
             let decoded = fetched_column(info, column, || fetch(column.chunk), &pools, context)?;
+            match bytes_left.checked_sub(decoded.memory_bytes() as u64) {
+                Some(left) => bytes_left = left,
+                None => return Err(BlockError::Damaged("a group is too large").into()),
+            }
             columns[column.path.0 as usize] = Some(Arc::new(decoded));
         }
         let group = RowGroup {
@@ -266,17 +296,27 @@ fn open<'a>(chunk: &ChunkRef, bytes: &'a [u8]) -> Result<ChunkIn<'a>, BlockError
     Ok(ChunkIn::new(head, body))
 }
 
-/// Hands out the chunk of a column, and the length of the pool it lies in.
+/// Hands out the chunk of a column that is not plain, and the length of the pool it lies in.
 pub(super) fn opened_column<T>(
     column: &ColumnInfo,
     bytes: &[u8],
+    pools: &OpenPools,
     read: impl FnOnce(ChunkIn<'_>, Option<usize>) -> Result<T, BlockError>,
 ) -> Result<T, BlockError> {
     if column.chunk.is_pooled() {
-        let pool = open_pool(&column.chunk, bytes)?;
+        let pool = pools.chunks.get(&column.chunk, || open_pool(&column.chunk, bytes))?;
         return read(in_pool(column, &pool)?, Some(pool.len()));
     }
     read(open(&column.chunk, bytes)?, None)
+}
+
+/// How many bytes of its pool a plain column has, and how many there are.
+pub(super) fn share_of_plain(
+    column: &ColumnInfo,
+    bytes: &[u8],
+    pools: &OpenPools,
+) -> Result<(usize, usize), BlockError> {
+    pools.texts.get(&column.chunk, || TextPool::open(open(&column.chunk, bytes)?))?.share_of(column)
 }
 
 /// Decodes a column whose chunk `fetch` gives; it is not asked for a pool that is open.
@@ -287,8 +327,14 @@ fn fetched_column<'b, E: From<BlockError>>(
     pools: &OpenPools,
     context: Context<'_>,
 ) -> Result<Column, E> {
+    if column.plain {
+        let opened = || Ok::<_, E>(TextPool::open(open(&column.chunk, &fetch()?)?)?);
+        let pool = pools.texts.get(&column.chunk, opened)?;
+        let shapes = context.shapes.filter(|_| column.needs_shapes);
+        return Ok(plain::get(&pool, info.rows, column, shapes, context.rows)?);
+    }
     if column.chunk.is_pooled() {
-        let pool = pools.get(&column.chunk, || Ok::<_, E>(open_pool(&column.chunk, &fetch()?)?))?;
+        let pool = pools.chunks.get(&column.chunk, || Ok::<_, E>(open_pool(&column.chunk, &fetch()?)?))?;
         return Ok(decode_values(info, column, in_pool(column, &pool)?, context)?);
     }
     let bytes = fetch()?;
@@ -320,9 +366,6 @@ fn decode_values(
     context: Context<'_>,
 ) -> Result<Column, BlockError> {
     let shapes = context.shapes.filter(|_| info.needs_shapes);
-    if info.plain {
-        return plain::get(chunk, group.rows, info, shapes, context.rows);
-    }
     let row_of = presence::get(&mut chunk, group.rows, info.path, shapes, VALUES_MAX)?;
     let count = row_of.as_ref().map_or(group.rows as usize, |rows| rows.len());
     if count != info.values as usize || count == 0 {
@@ -391,4 +434,26 @@ fn check_group(group: &RowGroup) -> Result<(), BlockError> {
         return damaged("lines that no shape gives back are missing or left over");
     }
     if group.slots_are_filled() { Ok(()) } else { damaged("a row lacks a value that its shape has") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Rng, group_of, random_lines};
+    use super::super::{BlockWriter, WriterOptions};
+    use super::*;
+
+    #[test]
+    fn a_group_whose_columns_would_take_more_memory_than_they_may_is_an_error() {
+        let group = group_of(&random_lines(&mut Rng(83), 500), 1, 1);
+        let mut writer = BlockWriter::new(WriterOptions::STANDARD);
+        writer.push_group(&group);
+        let block = writer.finish().0;
+        let footer = Footer::of_block(&block).unwrap();
+        let decode =
+            |bytes_max| footer.decode_group_within(0, bytes_max, |chunk| range_of(&block, &chunk).map(Cow::Borrowed));
+        let columns = decode(u64::MAX).unwrap().columns;
+        let bytes: usize = columns.iter().flatten().map(|column| column.memory_bytes()).sum();
+        assert!(decode(bytes as u64).is_ok());
+        assert_eq!(decode(bytes as u64 - 1).unwrap_err(), BlockError::Damaged("a group is too large"));
+    }
 }

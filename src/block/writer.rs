@@ -6,10 +6,11 @@ use super::encoding::presence::{self, RowsByShape, SlotIndex};
 use super::encoding::values::{self, Others};
 use super::encoding::{ChunkOut, Compressor, Pack, ints, texts};
 use super::filter::FilterBuilder;
-use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, Pooled};
+use super::footer::{self, Bounds, ChunkRef, ColumnInfo, Form, GroupInfo, OriginRange, PoolRefs, Pooled};
 use super::forms::{self, Chosen};
+use super::plain::{self, PlainTexts};
 use super::shape::{NewPart, ShapeHead, ShapeInterner, head_of};
-use super::{Column, RowGroup, ShapePart, Values, plain, skeleton};
+use super::{Column, RowGroup, ShapePart, Values, skeleton};
 use crate::event::{PathId, PathTable, Spelling};
 
 /// How a block is written.
@@ -59,7 +60,7 @@ pub struct BlockWriter {
     paths: PathTable,
     shapes: ShapeInterner,
     slots: SlotIndex,
-    groups: Vec<(GroupInfo, Vec<ChunkRef>)>,
+    groups: Vec<(GroupInfo, PoolRefs)>,
 }
 
 impl BlockWriter {
@@ -135,7 +136,10 @@ impl BlockWriter {
                 self.encode_column(group, chosen, &rows_by_shape, spellings)
             })
             .collect();
-        let pools = self.add_pools(&mut encoded);
+        let mut dense_left = if self.options.dense { DENSE_BYTES_MAX } else { 0 };
+        let of_texts = self.add_text_pools(&mut encoded, &mut dense_left);
+        let of_chunks = self.add_pools(&mut encoded, &mut dense_left);
+        let pools = PoolRefs { of_texts, of_chunks };
         let columns = encoded.into_iter().map(|column| self.add_column(column)).collect();
         self.slots = slots;
         let (time_min, time_max) = min_max(group.times.iter().copied()).expect("the group has rows");
@@ -232,7 +236,7 @@ impl BlockWriter {
         // What tells is read back with the same entries in the same order.
         let may_be_plain =
             column.len() <= PLAIN_TRIED_VALUES_MAX && row_times.is_none() && !tells && presence::is_known(&out);
-        let plain_texts = if may_be_plain { plain::texts(&column, PLAIN_BYTES_MAX) } else { None };
+        let plain_texts = if may_be_plain { PlainTexts::of(&column) } else { None };
         if column.len() < PLAIN_VALUES_MAX
             && let Some(texts) = plain_texts
         {
@@ -247,7 +251,7 @@ impl BlockWriter {
         }
         let parts = Parts { head: out.head, body: out.body };
         if let Some(texts) = plain_texts
-            && self.encode(|out| out.stream(&texts, Pack::Text)).len() < parts.len()
+            && self.encode(|out| texts.put(out, Pack::Text)).len() < parts.len()
         {
             return EncodedColumn::plain(path, &column, needs_shapes, texts);
         }
@@ -274,45 +278,77 @@ impl BlockWriter {
             },
             parts,
             filter,
+            plain: None,
         }
     }
 
-    /// Writes the small columns' chunks, several in one; those that are nothing but texts by themselves.
-    fn add_pools(&mut self, columns: &mut [EncodedColumn]) -> Vec<ChunkRef> {
+    /// Writes the columns that are nothing but texts, many in one chunk.
+    fn add_text_pools(
+        &mut self,
+        columns: &mut [EncodedColumn],
+        dense_left: &mut usize,
+    ) -> Vec<(ChunkRef, Vec<PathId>)> {
+        let kind = |column: &EncodedColumn| column.plain.as_ref().map(PlainTexts::kind);
+        let mut plain: Vec<_> = columns.iter_mut().filter_map(|column| Some((kind(column)?, column))).collect();
+        plain.sort_by_key(|(kind, _)| *kind);
         let mut pools = Vec::new();
-        let mut dense_left = if self.options.dense { DENSE_BYTES_MAX } else { 0 };
-        for plain in [true, false] {
-            let own = columns.iter_mut().filter(|column| column.pooled && column.info.plain == plain);
-            let mut pool = Vec::new();
-            let mut waiting: Vec<&mut EncodedColumn> = Vec::new();
-            let mut small = own.peekable();
-            while let Some(column) = small.next() {
-                let Parts { head, body } = &column.parts;
-                let (start, len, head_len) = (pool.len() as u32, column.parts.len() as u32, head.len() as u32);
-                pool.extend_from_slice(head);
-                pool.extend_from_slice(body);
-                column.info.chunk.pooled = Some(Pooled { start, len, head_len });
-                waiting.push(column);
-                if pool.len() < POOL_BYTES && small.peek().is_some() {
-                    continue;
-                }
-                let pack = if pool.len() <= dense_left { Pack::Dense } else { Pack::Text };
-                dense_left = dense_left.saturating_sub(pool.len());
-                let parts = self.encode(|out| out.stream(&pool, pack));
-                let chunk = self.add_chunk(parts);
-                for column in waiting.drain(..) {
-                    column.info.chunk = ChunkRef { pooled: column.info.chunk.pooled, ..chunk };
-                }
-                pools.push(chunk);
-                pool.clear();
+        let mut rest = &mut plain[..];
+        while !rest.is_empty() {
+            let mut pool = PlainTexts::default();
+            let mut count = 0;
+            while pool.len() < POOL_BYTES
+                && let Some((_, column)) = rest.get_mut(count)
+            {
+                let texts = column.plain.take().expect("only such were taken");
+                let (start, len) = (pool.ranks.len() as u32, texts.ranks.len() as u32);
+                column.info.chunk.pooled = Some(Pooled { start, len, head_len: 0 });
+                pool.append(&texts);
+                count += 1;
             }
+            let pack = pack_of_pool(pool.len(), dense_left);
+            let parts = self.encode(|out| pool.put(out, pack));
+            let chunk = self.add_chunk(parts);
+            let (own, after) = rest.split_at_mut(count);
+            for (_, column) in &mut *own {
+                column.info.chunk = ChunkRef { pooled: column.info.chunk.pooled, ..chunk };
+            }
+            pools.push((chunk, own.iter().map(|(_, column)| column.info.path).collect()));
+            rest = after;
+        }
+        pools
+    }
+
+    /// Writes the other small columns' chunks, several in one.
+    fn add_pools(&mut self, columns: &mut [EncodedColumn], dense_left: &mut usize) -> Vec<ChunkRef> {
+        let mut pools = Vec::new();
+        let mut pool = Vec::new();
+        let mut waiting: Vec<&mut EncodedColumn> = Vec::new();
+        let mut small = columns.iter_mut().filter(|column| column.pooled).peekable();
+        while let Some(column) = small.next() {
+            let Parts { head, body } = &column.parts;
+            let (start, len, head_len) = (pool.len() as u32, column.parts.len() as u32, head.len() as u32);
+            pool.extend_from_slice(head);
+            pool.extend_from_slice(body);
+            column.info.chunk.pooled = Some(Pooled { start, len, head_len });
+            waiting.push(column);
+            if pool.len() < POOL_BYTES && small.peek().is_some() {
+                continue;
+            }
+            let pack = pack_of_pool(pool.len(), dense_left);
+            let parts = self.encode(|out| out.stream(&pool, pack));
+            let chunk = self.add_chunk(parts);
+            for column in waiting.drain(..) {
+                column.info.chunk = ChunkRef { pooled: column.info.chunk.pooled, ..chunk };
+            }
+            pools.push(chunk);
+            pool.clear();
         }
         pools
     }
 
     fn add_column(&mut self, column: EncodedColumn) -> ColumnInfo {
-        let EncodedColumn { mut info, parts, filter, pooled } = column;
-        if !pooled {
+        let EncodedColumn { mut info, parts, filter, pooled, .. } = column;
+        if !pooled && !info.plain {
             info.chunk = self.add_chunk(parts);
         }
         info.filter = filter.map(|(head, body)| self.add_chunk(Parts { head, body }));
@@ -357,30 +393,33 @@ struct EncodedColumn {
     parts: Parts,
     /// Head and body of its filter.
     filter: Option<(Vec<u8>, Vec<u8>)>,
+    /// Whether the parts share a chunk with others.
     pooled: bool,
+    /// Its texts, if it is nothing else.
+    plain: Option<PlainTexts>,
 }
 
 impl EncodedColumn {
     /// A column that is stored as nothing but its texts.
-    fn plain(path: PathId, column: &Column, needs_shapes: bool, texts: Vec<u8>) -> Self {
+    fn plain(path: PathId, column: &Column, needs_shapes: bool, texts: PlainTexts) -> Self {
         let is_tiny = column.len() < PLAIN_VALUES_MAX;
         let info = ColumnInfo {
-            path,
             values: column.len() as u32,
-            distinct: None,
-            form: Form::Texts,
             // There may be thousands of tiny columns, whose bounds would take more than their values.
             bounds: if is_tiny { None } else { bounds_of(&column.values) },
             needs_shapes,
-            needs_times: false,
-            refers: Vec::new(),
-            text_bytes: (texts.len() - column.len()) as u64,
-            plain: true,
-            chunk: NO_CHUNK,
-            filter: None,
+            ..ColumnInfo::plain(path, NO_CHUNK)
         };
-        Self { info, parts: Parts { head: texts, body: Vec::new() }, filter: None, pooled: true }
+        let parts = Parts { head: Vec::new(), body: Vec::new() };
+        Self { info, parts, filter: None, pooled: false, plain: Some(texts) }
     }
+}
+
+/// How a pool of so many bytes is compressed.
+fn pack_of_pool(len: usize, dense_left: &mut usize) -> Pack {
+    let pack = if len <= *dense_left { Pack::Shared } else { Pack::Text };
+    *dense_left = dense_left.saturating_sub(len);
+    pack
 }
 
 fn put_count(out: &mut ChunkOut<'_>, count: usize) {
@@ -496,9 +535,8 @@ const POOLED_VALUES_MAX: usize = 256;
 const POOLED_BYTES_MAX: usize = 2048;
 /// Chunks up to this length in bytes are not worth a range of their own.
 const POOLED_CHUNK_BYTES_MAX: usize = 96;
-/// Columns with fewer values are nothing but texts, if these are no longer in all, in bytes.
+/// Columns with fewer values are nothing but texts, if these are not too long.
 const PLAIN_VALUES_MAX: usize = 256;
-const PLAIN_BYTES_MAX: usize = 1 << 20;
 /// Columns with more values are never tried so.
 const PLAIN_TRIED_VALUES_MAX: usize = 4096;
 /// Length at which a pool is closed, in bytes.
@@ -507,4 +545,4 @@ const POOL_BYTES: usize = 1 << 20;
 const DENSE_ROWS_MAX: u32 = 1 << 14;
 /// How much of a group's pools is compressed as well as can be, in bytes.
 const DENSE_BYTES_MAX: usize = 4 << 20;
-const _: () = assert!(POOL_BYTES + PLAIN_BYTES_MAX < footer::POOL_BYTES_MAX as usize);
+const _: () = assert!(POOL_BYTES + plain::COLUMN_BYTES_MAX < footer::POOL_BYTES_MAX as usize);

@@ -12,8 +12,10 @@ pub(in crate::block) struct Compressor {
     fast: zstd::bulk::Compressor<'static>,
     /// For texts.
     text: zstd::bulk::Compressor<'static>,
-    /// For what is little.
+    /// For texts that are little.
     dense: zstd::bulk::Compressor<'static>,
+    /// For what many columns share.
+    shared: zstd::bulk::Compressor<'static>,
     /// Whether all texts are little.
     texts_are_few: bool,
 }
@@ -21,7 +23,13 @@ pub(in crate::block) struct Compressor {
 impl Compressor {
     pub(in crate::block) fn new(level: i32, text_level: i32) -> Self {
         let make = |level| zstd::bulk::Compressor::new(level).expect("the level is one that zstd has");
-        Self { fast: make(level), text: make(text_level), dense: make(DENSE_LEVEL), texts_are_few: false }
+        Self {
+            fast: make(level),
+            text: make(text_level),
+            dense: make(DENSE_LEVEL),
+            shared: make(SHARED_LEVEL),
+            texts_are_few: false,
+        }
     }
 
     /// Says whether there are so few texts from here on that time does not matter.
@@ -31,7 +39,7 @@ impl Compressor {
 
     fn compress(&mut self, bytes: &[u8], pack: Pack) -> Vec<u8> {
         let compressor = match pack {
-            Pack::Dense => &mut self.dense,
+            Pack::Shared => &mut self.shared,
             Pack::Text if self.texts_are_few => &mut self.dense,
             Pack::Text => &mut self.text,
             Pack::Raw | Pack::Numbers => &mut self.fast,
@@ -49,8 +57,8 @@ pub(in crate::block) enum Pack {
     Numbers,
     /// Texts.
     Text,
-    /// So few texts that time does not matter.
-    Dense,
+    /// Of many columns, and so little that time does not matter.
+    Shared,
 }
 
 /// A chunk as it is written.
@@ -93,7 +101,7 @@ impl<'c> ChunkOut<'c> {
             && bytes.len() > INLINE_BYTES_MAX
         {
             let (pool, codec) = match pack {
-                Pack::Text | Pack::Dense => (&mut pools.texts, POOLED_TEXTS),
+                Pack::Text | Pack::Shared => (&mut pools.texts, POOLED_TEXTS),
                 Pack::Raw | Pack::Numbers => (&mut pools.numbers, POOLED_NUMBERS),
             };
             pool.extend_from_slice(bytes);
@@ -307,6 +315,8 @@ const INLINE_BYTES_MAX: usize = 32;
 /// zstd's level for what is little: some 9 MB a second. The levels above take thrice the time for a
 /// hundredth.
 const DENSE_LEVEL: i32 = 16;
+/// zstd's level for what many columns share: less still, and there the hundredth is worth its time.
+const SHARED_LEVEL: i32 = 19;
 /// How much of a long stream is compressed to see whether the rest should be.
 const SAMPLE_BYTES: usize = 16 << 10;
 /// Decompressed length of one stream. Bounds what a hostile block can make the reader allocate.

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 /// A text with its variables taken out, and how many texts it stands for.
 pub(super) struct Key<'a> {
     pub(super) text: &'a [u8],
@@ -145,9 +148,7 @@ impl Finder<'_> {
             members.iter().any(|&key| self.word(key, position) != word)
         };
         let count = |position: usize| {
-            let mut values: Vec<&[u8]> = members.iter().map(|&key| self.word(key, position)).collect();
-            values.sort_unstable();
-            values.dedup();
+            let values: HashSet<&[u8], FixedState> = members.iter().map(|&key| self.word(key, position)).collect();
             (values.len() as u32, position)
         };
         positions.filter(varies).map(count).collect()

@@ -142,7 +142,11 @@ impl Running {
             });
         }
         for (number, name) in self.nodes.iter().enumerate() {
-            let settings = node::engine_settings(plan.seed.wrapping_add(number as u64), plan.mutant);
+            let mut settings = node::engine_settings(plan.seed.wrapping_add(number as u64), plan.mutant);
+            if plan.scenario.topology.cluster {
+                // However small a head is: the others wait for it.
+                settings.flush_age_max = settings.flush_age_max.min(node::SHARED_HEAD_AGE_MAX);
+            }
             let starts = self.starts.clone();
             let cluster = plan.scenario.topology.cluster.then(|| node::cluster_settings(plan.seed));
             self.fleet.add(name, move |machine, life| {

@@ -59,6 +59,9 @@ pub(super) async fn serve(
     }
 }
 
+/// A head of servers that share a store is no older than this when it is flushed.
+pub(super) const SHARED_HEAD_AGE_MAX: Duration = Duration::from_secs(10);
+
 /// What makes a server one of a cluster: the real client of the simulated store, the control plane in it.
 fn membership(life: &Life, settings: ClusterSettings) -> Membership {
     Membership {

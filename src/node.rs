@@ -96,7 +96,8 @@ impl Node {
     /// # Cancel safety
     /// After a drop tasks may run on that hold the data directory: end the process.
     pub async fn start(host: Host, settings: NodeSettings) -> Result<Self, StartError> {
-        let NodeSettings { data_dir, listen, door, engine, queries, line_bytes_max, connections_max, cluster } = settings;
+        let NodeSettings { data_dir, listen, door, engine, queries, line_bytes_max, connections_max, cluster } =
+            settings;
         let reader = Arc::new(Replay);
         let opened = match &cluster {
             None => Engine::open(host.clone(), data_dir.clone(), engine, reader).await,

@@ -65,7 +65,8 @@ async fn take(call: Call, body: Body, format: Format) -> Result<Response<Body>, 
                 None => Waited::TimedOut,
             };
             if waited == Waited::TimedOut {
-                let why = "the shared store was not reached in time: the events are on this node's disk and will be sent";
+                let why =
+                    "the shared store was not reached in time: the events are on this node's disk and will be sent";
                 warnings.push(why.to_owned());
             }
             (report, waited == Waited::Shared)

@@ -80,6 +80,7 @@ async fn membership(host: &Host, settings: &Settings) -> Result<Option<Membershi
     let cluster = ClusterSettings {
         sync_interval: third,
         compact_interval: Duration::from_secs(settings.block_compact_secs),
+        sweep_interval: Duration::from_secs(settings.retention_sweep_secs),
         cache_bytes: settings.shared_cache_mb.map(|mib| mib << 20),
         ..ClusterSettings::default()
     };

@@ -295,4 +295,3 @@ async fn collect(shared: &Shared, chain: &Chain, head: &SharedHead) {
 const EDIT_TRIES: u32 = 16;
 /// How often old generations are looked for, in generations: at most so many more than are kept are there.
 const COLLECT_EVERY: u64 = 8;
-

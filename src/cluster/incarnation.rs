@@ -55,7 +55,9 @@ async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) 
             return Ok(id);
         }
         match write(store, 1, &format!("{:016x}", random()), commit).await? {
-            Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => return parse(&link).map(|body| body.incarnation),
+            Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => {
+                return parse(&link).map(|body| body.incarnation);
+            }
         }
     }
 }

@@ -10,8 +10,8 @@
 mod announce;
 mod chains;
 mod compact;
-mod fetch;
 mod feed;
+mod fetch;
 mod incarnation;
 mod node;
 mod pull;

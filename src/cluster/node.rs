@@ -40,7 +40,8 @@ impl NodeId {
     /// # Errors
     /// What the disk says.
     pub async fn load(host: &Host, data_dir: &Path) -> io::Result<Self> {
-        let store = DiskStore::new(Arc::clone(&host.disk), data_dir.to_path_buf(), Durability { file: true, folder: true });
+        let store =
+            DiskStore::new(Arc::clone(&host.disk), data_dir.to_path_buf(), Durability { file: true, folder: true });
         if let Some(body) = store.get(KEY).await.map_err(io::Error::other)? {
             let text = String::from_utf8_lossy(&body);
             return Self::parse(text.trim()).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why));

@@ -188,6 +188,7 @@ async fn leader(shared: &Shared, work: &'static str, own: bool, nodes: &[Node]) 
         let holder = document.content.get("holder")?.as_str()?.to_owned();
         (!released).then_some(holder)
     });
-    let node = holder.and_then(|life| nodes.iter().find(|node| node.life == life && node.alive)).map(|n| n.node.clone());
+    let node =
+        holder.and_then(|life| nodes.iter().find(|node| node.life == life && node.alive)).map(|n| n.node.clone());
     LeaderStatus { work, own, node: if own { Some(shared.node.name().to_owned()) } else { node } }
 }

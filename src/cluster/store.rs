@@ -46,7 +46,9 @@ impl StoreAddress {
     pub fn parse(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("s3", _)) => Ok(Self::Bucket(text.to_owned())),
-            Some((kind, _)) => Err(format!("`{kind}://` is no kind of shared store: give a path or s3://bucket/prefix")),
+            Some((kind, _)) => {
+                Err(format!("`{kind}://` is no kind of shared store: give a path or s3://bucket/prefix"))
+            }
             None if text.is_empty() => Err("an empty path is no shared store".into()),
             None => Ok(Self::Folder(PathBuf::from(text))),
         }

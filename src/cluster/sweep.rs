@@ -165,12 +165,7 @@ fn condemned(
     (ripe, forgotten)
 }
 
-async fn delete(
-    shared: &Shared,
-    key: &PartitionKey,
-    ids: Vec<BlockId>,
-    ages: &mut Ages,
-) -> Result<(), StoreError> {
+async fn delete(shared: &Shared, key: &PartitionKey, ids: Vec<BlockId>, ages: &mut Ages) -> Result<(), StoreError> {
     let folder = layout::partition_folder(key);
     for id in ids {
         shared.store.delete(&layout::shared_block_key(&folder, id)).await?;

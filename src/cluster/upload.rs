@@ -68,7 +68,9 @@ pub(super) async fn share(shared: &Arc<Shared>, key: &PartitionKey, origin: Orig
 }
 
 enum Step {
-    Sent { more: bool },
+    Sent {
+        more: bool,
+    },
     /// Somebody, or a late request of our own, was there before: the next step adopts that and looks anew.
     Refused,
     Stopped,
@@ -97,12 +99,7 @@ async fn step(shared: &Arc<Shared>, key: &PartitionKey) -> Result<Step, StoreErr
     send(shared, key, head, front).await
 }
 
-async fn send(
-    shared: &Arc<Shared>,
-    key: &PartitionKey,
-    head: SharedHead,
-    front: Front,
-) -> Result<Step, StoreError> {
+async fn send(shared: &Arc<Shared>, key: &PartitionKey, head: SharedHead, front: Front) -> Result<Step, StoreError> {
     let Some(sent) = put_blocks(shared, key, &front.blocks).await? else { return Ok(Step::Stopped) };
     let needs = head.manifest.watermarks.clone();
     let named = match shared.mutant(Mutant::FrontCutShort) {

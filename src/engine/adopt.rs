@@ -184,12 +184,7 @@ async fn cut(
     Ok(Some(blocks::write(core, partition, cut, block.entry.upto.clone()).await?))
 }
 
-async fn install(
-    core: &Arc<Core>,
-    partition: &Arc<Partition>,
-    base: Base,
-    tail: Tail,
-) -> Result<Done, PublishFailure> {
+async fn install(core: &Arc<Core>, partition: &Arc<Partition>, base: Base, tail: Tail) -> Result<Done, PublishFailure> {
     let Tail { blocks, from, dropped } = tail;
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;

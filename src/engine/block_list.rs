@@ -8,10 +8,7 @@ use std::sync::Arc;
 use super::manifest::{BlockEntry, BlockId, Page, Watermarks};
 
 /// All blocks, in order.
-pub(crate) fn entries<'a>(
-    pages: &'a [Page],
-    rest: &'a [Arc<BlockEntry>],
-) -> impl Iterator<Item = &'a Arc<BlockEntry>> {
+pub(crate) fn entries<'a>(pages: &'a [Page], rest: &'a [Arc<BlockEntry>]) -> impl Iterator<Item = &'a Arc<BlockEntry>> {
     pages.iter().flat_map(|page| page.entries.iter()).chain(rest)
 }
 

@@ -142,8 +142,7 @@ impl Base {
             return true;
         }
         let same = self.generation == before.generation && self.sha256 == before.sha256;
-        same || (self.generation > before.generation
-            && self.manifest.watermarks.covers(&before.manifest.watermarks))
+        same || (self.generation > before.generation && self.manifest.watermarks.covers(&before.manifest.watermarks))
     }
 }
 

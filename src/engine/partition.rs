@@ -220,7 +220,8 @@ impl Partition {
     /// Whether the head has an event at or below these marks.
     pub(crate) fn head_reaches_below(&self, marks: &Watermarks) -> bool {
         let state = self.state();
-        let below = |rows: &RowGroup| (0..rows.rows).any(|row| rows.sequences[row as usize] <= marks.get(rows.origin(row)));
+        let below =
+            |rows: &RowGroup| (0..rows.rows).any(|row| rows.sequences[row as usize] <= marks.get(rows.origin(row)));
         state.head.iter().any(|batch| below(&batch.rows))
     }
 

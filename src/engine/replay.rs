@@ -91,8 +91,7 @@ async fn garbage_of(core: &Core, folder: &str, newest: &Manifest) -> io::Result<
         }
     }
     let base = newest.base.iter().map(|base| base.sha256).collect();
-    for (folder, named) in
-        [(layout::pages_folder(folder), pages::digests(newest)), (layout::base_folder(folder), base)]
+    for (folder, named) in [(layout::pages_folder(folder), pages::digests(newest)), (layout::base_folder(folder), base)]
     {
         let folder = core.root.join(folder);
         for entry in layout::list_or_empty(disk, &folder).await? {

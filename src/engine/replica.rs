@@ -206,12 +206,7 @@ impl Replica {
     ///
     /// # Errors
     /// See [`AdoptError`].
-    pub async fn adopt(
-        &self,
-        key: &PartitionKey,
-        incarnation: &str,
-        head: &SharedHead,
-    ) -> Result<Adopted, AdoptError> {
+    pub async fn adopt(&self, key: &PartitionKey, incarnation: &str, head: &SharedHead) -> Result<Adopted, AdoptError> {
         let sha256 = Digest(crypto::sha256(&head.body));
         let (incarnation, generation) = (incarnation.to_owned(), head.manifest.generation);
         let base = Base { incarnation, generation, sha256, manifest: Arc::clone(&head.manifest) };
@@ -316,17 +311,8 @@ impl Replica {
         let Some(encoded) = encode::merged(&self.0, inputs).await? else { return Ok(None) };
         let EncodedBlock { bytes, sha256, rows, min_time, max_time, raw_bytes, groups } = encoded;
         let (id, upto) = (self.block_id(), Watermarks::default());
-        let entry = BlockEntry {
-            id,
-            sha256,
-            bytes: bytes.len() as u64,
-            rows,
-            min_time,
-            max_time,
-            raw_bytes,
-            groups,
-            upto,
-        };
+        let entry =
+            BlockEntry { id, sha256, bytes: bytes.len() as u64, rows, min_time, max_time, raw_bytes, groups, upto };
         Ok(Some(Merged { entry, bytes }))
     }
 

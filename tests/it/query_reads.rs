@@ -291,8 +291,13 @@ fn live_tail_shows_what_a_search_would() {
             for partition in &mut heads.partitions {
                 let key = partition.key.clone();
                 let head = partition.head.clone();
-                *partition =
-                    Arc::new(helios::engine::PartitionView { key, blocks: Arc::default(), base_blocks: 0, head, lost: vec![] });
+                *partition = Arc::new(helios::engine::PartitionView {
+                    key,
+                    blocks: Arc::default(),
+                    base_blocks: 0,
+                    head,
+                    lost: vec![],
+                });
             }
             let answer = query::search(&setup.context, &heads, &request).await.unwrap();
             assert_eq!(hits, answer.hits, "{query}");

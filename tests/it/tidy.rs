@@ -83,13 +83,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ingest", &["host", "crypto", "event", "block", "engine"]),
     ("cluster", &["host", "crypto", "event", "sync", "chain", "control", "engine"]),
     ("api", &["host", "crypto", "event", "sync", "chain", "control", "block", "engine", "cluster", "query", "ingest"]),
-    (
-        "node",
-        &["host", "crypto", "event", "chain", "control", "block", "engine", "cluster", "query", "ingest", "api"],
-    ),
+    ("node", &["host", "crypto", "event", "chain", "control", "block", "engine", "cluster", "query", "ingest", "api"]),
     (
         "cli",
-        &["host", "crypto", "event", "chain", "control", "block", "engine", "cluster", "query", "ingest", "api", "node"],
+        &[
+            "host", "crypto", "event", "chain", "control", "block", "engine", "cluster", "query", "ingest", "api",
+            "node",
+        ],
     ),
 ];
 

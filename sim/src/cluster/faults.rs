@@ -156,9 +156,10 @@ async fn replace_disk(run: &Arc<Run>, node: &Arc<Node>, storage: Storage) {
     let mut model = lock(&run.model);
     let ids: Vec<_> = model.acknowledged_ids().map(|(raw, id)| (raw.to_owned(), id)).collect();
     for (raw, id) in ids.into_iter().filter(|(raw, _)| own.contains(raw) && !safe.contains(raw)) {
-        let is_shared = model.place(&raw).and_then(|place| shared.get(&place)).is_some_and(|marks| {
-            marks.get(id.origin) >= id.sequence.0
-        });
+        let is_shared = model
+            .place(&raw)
+            .and_then(|place| shared.get(&place))
+            .is_some_and(|marks| marks.get(id.origin) >= id.sequence.0);
         if !is_shared {
             model.excuse(&raw);
         }
@@ -167,4 +168,3 @@ async fn replace_disk(run: &Arc<Run>, node: &Arc<Node>, storage: Storage) {
     node.disk.with_storage(|disk| *disk = storage);
     node.disk.with_storage(Storage::process_killed);
 }
-

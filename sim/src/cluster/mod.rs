@@ -10,7 +10,10 @@
 mod faults;
 mod judge;
 mod node;
+mod quiet;
 mod switch;
+
+pub use quiet::quiet_hour;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -107,8 +107,11 @@ pub(super) struct NodeTasks {
 impl Tasks for NodeTasks {
     fn spawn(&self, name: &'static str, future: BoxFuture<'static, ()>) -> Task {
         let guarded = Guarded::new(self.switch.clone(), future);
-        self.machine.spawn(name, Box::pin(async move {
-            let _ = guarded.await;
-        }))
+        self.machine.spawn(
+            name,
+            Box::pin(async move {
+                let _ = guarded.await;
+            }),
+        )
     }
 }

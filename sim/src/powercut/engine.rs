@@ -114,26 +114,26 @@ impl Subject for EngineSubject {
 
 /// Makes a record of a batch, as the engine would take it now.
 pub(crate) fn prepare(engine: &Engine, batch: &[Sent]) -> (NewRecord, Vec<bool>) {
-        let mut partitions: Vec<PartitionKey> = Vec::new();
-        let (mut verdicts, mut accepted, mut body) = (Vec::new(), Vec::new(), Vec::new());
-        for Sent { index, time_ns, raw } in batch {
-            let key = PartitionKey::of(&Arc::from(ENV), &Arc::from(*index), *time_ns);
-            let partition = if engine.refusal(&key).is_some() {
-                None
-            } else if let Some(known) = partitions.iter().position(|other| *other == key) {
-                u16::try_from(known).ok()
-            } else {
-                partitions.push(key);
-                u16::try_from(partitions.len() - 1).ok()
-            };
-            accepted.push(partition.is_some());
-            verdicts.push(VerdictRun { partition, count: 1 });
-            body.extend_from_slice(raw.as_bytes());
-            body.push(b'\n');
-        }
-        let groups = read_groups(&body, &verdicts, partitions.len());
-        let record = NewRecord { body: body.into(), options: Bytes::new(), partitions, verdicts, groups };
-        (record, accepted)
+    let mut partitions: Vec<PartitionKey> = Vec::new();
+    let (mut verdicts, mut accepted, mut body) = (Vec::new(), Vec::new(), Vec::new());
+    for Sent { index, time_ns, raw } in batch {
+        let key = PartitionKey::of(&Arc::from(ENV), &Arc::from(*index), *time_ns);
+        let partition = if engine.refusal(&key).is_some() {
+            None
+        } else if let Some(known) = partitions.iter().position(|other| *other == key) {
+            u16::try_from(known).ok()
+        } else {
+            partitions.push(key);
+            u16::try_from(partitions.len() - 1).ok()
+        };
+        accepted.push(partition.is_some());
+        verdicts.push(VerdictRun { partition, count: 1 });
+        body.extend_from_slice(raw.as_bytes());
+        body.push(b'\n');
+    }
+    let groups = read_groups(&body, &verdicts, partitions.len());
+    let record = NewRecord { body: body.into(), options: Bytes::new(), partitions, verdicts, groups };
+    (record, accepted)
 }
 
 /// Sends a batch and waits for the answer.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use helios::engine::{Mutant, Mutation};
-use sim::cluster::{Outcome, Plan, run};
+use sim::cluster::{Outcome, Plan, quiet_hour, run};
 
 use crate::variable;
 
@@ -56,8 +56,7 @@ fn add(total: &mut Outcome, outcome: Outcome) {
 /// Seeds that failed once.
 const FOUND: &[u64] = &[
     // The days of a leader whose calendar had jumped before it came to lead were retired.
-    1,
-    // A ghost below the floor was taken for another history.
+    1, // A ghost below the floor was taken for another history.
     69,
 ];
 
@@ -86,6 +85,18 @@ fn every_acknowledged_event_comes_to_every_node_exactly_once() {
         panic!(
             "{why}\nHELIOS_SIM_SEED={seed} HELIOS_SIM_CLUSTERS=1 cargo test -p sim --test it every_acknowledged_event_comes -- --nocapture"
         );
+    }
+}
+
+/// Requests of a node in an hour in which nothing happens: signs of life, leases, looks at the feeds.
+const QUIET_REQUESTS_MAX: u64 = 10_000;
+
+#[test]
+fn what_a_quiet_cluster_asks_of_its_store_does_not_grow_with_its_partitions() {
+    for partitions in [1, 100] {
+        let requests = quiet_hour(3, partitions).unwrap();
+        println!("{partitions} partitions, three nodes, one hour: {requests:?}");
+        assert!(requests.total() / 3 <= QUIET_REQUESTS_MAX, "{requests:?}");
     }
 }
 

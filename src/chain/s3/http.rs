@@ -22,8 +22,8 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpService,
 };
 
-use crate::chain::{OBJECT_BYTES_MAX, StoreDate};
 use crate::chain::requests::{Counter, RequestKind};
+use crate::chain::{OBJECT_BYTES_MAX, StoreDate};
 use crate::crypto::tls;
 use crate::host::{Host, Stream, UnixNanos};
 use crate::host_select;

@@ -146,7 +146,7 @@ fn lake(real: impl Fn(i64) -> bool) -> Lake {
             Arc::new(StoredBlock::new(Arc::new(entry), Arc::clone(&home)))
         });
         partitions.push(Arc::new(PartitionView {
-        base_blocks: 0,
+            base_blocks: 0,
             key: PartitionKey { env: "default".into(), index: "app".into(), day: (FIRST_DAY + day) as i32 },
             blocks: Arc::new(crate::engine::BlockSet::new(blocks.collect())),
             head: Vec::new(),

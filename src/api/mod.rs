@@ -11,6 +11,7 @@ pub mod access;
 mod admin;
 mod app;
 mod call;
+mod cluster;
 mod complete;
 pub mod csv;
 mod ending;

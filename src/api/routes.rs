@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, http};
 
 use super::params::{Param, ParamKind};
-use super::{ApiError, App, admin, complete, export, ingest, page, reads, search_stream, status, tail};
+use super::{ApiError, App, admin, cluster, complete, export, ingest, page, reads, search_stream, status, tail};
 
 /// One route.
 #[derive(Debug)]
@@ -387,6 +387,16 @@ pub static OPERATIONS: &[Operation] = &[
         body: None,
         answers: &[ok("StatsAnswer", "Sums over all that may be read.")],
         handler: || get(status::stats),
+    },
+    Operation {
+        id: "cluster",
+        method: Method::Get,
+        path: "/api/cluster",
+        summary: "The nodes that share a store with this one, what waits to be shared, and what is wrong.",
+        params: &[],
+        body: None,
+        answers: &[ok("ClusterAnswer", "The cluster as this node sees it; `enabled` is false without a shared store.")],
+        handler: || get(cluster::cluster),
     },
     Operation {
         id: "complete",

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// Every named shape. A test checks real answers against them.
 pub(super) fn components() -> Map<String, Value> {
-    let named: [(&str, Value); 23] = [
+    let named: [(&str, Value); 25] = [
         ("Error", error()),
         ("Hit", hit()),
         ("FieldValue", field_value()),
@@ -24,6 +24,8 @@ pub(super) fn components() -> Map<String, Value> {
         ("IndexesAnswer", indexes_answer()),
         ("EnvsAnswer", envs_answer()),
         ("StatsAnswer", stats_answer()),
+        ("ClusterAnswer", cluster_answer()),
+        ("ClusterStatus", cluster_status()),
         ("CompleteAnswer", complete_answer()),
         ("Health", health()),
         ("AdminAnswer", admin_answer()),
@@ -246,6 +248,71 @@ fn stats_answer() -> Value {
         .build()
 }
 
+fn cluster_answer() -> Value {
+    let alone = Shape::new().with("enabled", always(false)).with("warnings", warnings()).build();
+    json!({"oneOf": [alone, named("ClusterStatus")]})
+}
+
+fn cluster_status() -> Value {
+    let leader = Shape::new()
+        .with("work", text())
+        .with("own", described(flag(), "Whether this node does it."))
+        .with("node", described(nullable(text()), "The node that does it, as far as it is known."))
+        .build();
+    let waiting = Shape::new()
+        .with("partitions", whole())
+        .with("blocks", whole())
+        .with("bytes", whole())
+        .with("events", whole())
+        .build();
+    let problem = Shape::new()
+        .with("partition", described(text(), "`index/day`."))
+        .with("kind", json!({"type": "string", "enum": ["rolled_back", "gap", "unreadable", "damaged_tail"]}))
+        .with("message", described(text(), "What happened and what can be done."))
+        .build();
+    Shape::new()
+        .with("enabled", always(true))
+        .with("node", described(text(), "This node's name."))
+        .with("life", described(text(), "The life of its process."))
+        .with("conflict", described(nullable(text()), "The life of another process that runs under this node's name."))
+        .with("store", cluster_store())
+        .with("nodes", described(list(cluster_node()), "All nodes that ever were, by name."))
+        .with("leaders", described(list(leader), "Work that one node does for all."))
+        .with("waiting", described(waiting, "What waits here to be shared."))
+        .with("problems", described(list(problem), "Partitions that are not shared, and why."))
+        .with("warnings", warnings())
+        .build()
+}
+
+fn cluster_store() -> Value {
+    Shape::new()
+        .with("name", described(text(), "Path or bucket."))
+        .with("incarnation", described(text(), "Which history it has."))
+        .with("error", described(nullable(text()), "What went wrong in the last round of reading it."))
+        .with("read_seconds_ago", described(nullable(whole()), "Since everything that was wanted of it was read."))
+        .with("behind", described(whole(), "Partitions whose newest generation is not adopted yet."))
+        .with("requests", described(whole(), "Since this process began."))
+        .with("bytes_up", described(whole(), "Bytes sent to it."))
+        .with("bytes_down", described(whole(), "Bytes that came from it."))
+        .build()
+}
+
+fn cluster_node() -> Value {
+    Shape::new()
+        .with("node", text())
+        .with("life", described(text(), "The life of its process."))
+        .with("own", described(flag(), "Whether it is the one that answers."))
+        .with("alive", described(flag(), "Whether it was heard of lately."))
+        .with("address", described(text(), "Where it listens."))
+        .with("version", text())
+        .with("lag_seconds", described(nullable(whole()), "Since it had read all that the store has, as it last said."))
+        .with("behind", described(whole(), "Partitions in which it was behind then."))
+        .with("waiting_events", described(whole(), "Events that waited there to be shared."))
+        .with("waiting_bytes", described(whole(), "Their bytes."))
+        .with("problems", described(whole(), "Partitions that it could not share."))
+        .build()
+}
+
 fn complete_answer() -> Value {
     let item = Shape::new()
         .with("text", text())
@@ -325,6 +392,15 @@ fn text() -> Value {
 
 fn whole() -> Value {
     json!({"type": "integer"})
+}
+
+fn flag() -> Value {
+    json!({"type": "boolean"})
+}
+
+/// A flag that tells one shape from another.
+fn always(value: bool) -> Value {
+    json!({"type": "boolean", "enum": [value]})
 }
 
 fn time() -> Value {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::call::{Call, DEFAULT_ENV, json as answer};
 use super::metrics::Page;
 use super::server::monotonic_ms;
-use super::{ApiError, openapi};
+use super::{ApiError, cluster, openapi};
+use crate::cluster::Seat;
 use crate::engine::{Health, PartitionView, Snapshot};
 use crate::event::time::format_rfc3339;
 
@@ -98,6 +99,9 @@ pub(super) async fn metrics(call: Call) -> Result<Response<Body>, ApiError> {
     page.single("helios_head_raw_bytes", "gauge", "bytes of the events in no block yet", engine.head_raw_bytes);
     let takes_events = u8::from(call.app.engine.health() == Health::Running);
     page.single("helios_takes_events", "gauge", "1 if events are taken, 0 if not", takes_events);
+    if let Some(cluster) = call.app.cluster.as_ref().and_then(Seat::cluster) {
+        cluster::metrics(cluster, &mut page);
+    }
     call.app.metrics.render(&mut page);
     let mut response = Response::new(Body::from(page.into_text()));
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4");

@@ -33,7 +33,7 @@ use tracing::warn;
 
 pub use node::NodeId;
 pub use settings::ClusterSettings;
-pub use status::{ClusterStatus, LeaderStatus, NodeStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};
+pub use status::{ClusterStatus, LeaderStatus, NodeStatus, OwnStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};
 pub use store::{StoreAddress, StoreOpenError, open_untested, test};
 
 use crate::chain::{Store, StoreError};
@@ -148,9 +148,14 @@ impl Cluster {
         pull::pull(&self.shared).await;
     }
 
-    /// What the page and `/api/cluster` show. Costs one list of the nodes' documents, within their cache.
+    /// What the page and `/api/cluster` show. Costs one list of the nodes' documents, and one get a node that beat.
     pub async fn status(&self) -> ClusterStatus {
         status::of(&self.shared).await
+    }
+
+    /// The part of it for which nobody is asked.
+    pub fn own_status(&self) -> OwnStatus {
+        status::own(&self.shared)
     }
 
     /// How often things happened that a simulation must have seen.

@@ -1,6 +1,7 @@
 //! What people see of a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use super::state::{Shared, lock};
 use super::{COMPACTOR, SWEEPER};
 use crate::chain::Requests;
 use crate::control::Node;
+use crate::host_select;
 
 /// The cluster as this node sees it.
 #[derive(Clone, Debug, Serialize)]
@@ -29,6 +31,24 @@ pub struct ClusterStatus {
     pub waiting: WaitingStatus,
     /// Partitions that are not shared, and why.
     pub problems: Vec<ProblemStatus>,
+    /// Why nodes and leaders are not known, if they could not be asked for.
+    #[serde(skip)]
+    pub missing: Option<String>,
+}
+
+/// What this node knows of its part without asking anybody.
+#[derive(Clone, Debug)]
+pub struct OwnStatus {
+    /// Another process runs under this node's name.
+    pub conflict: bool,
+    /// The shared store.
+    pub store: SharedStoreStatus,
+    /// What waits here to be shared.
+    pub waiting: WaitingStatus,
+    /// Partitions that are not shared.
+    pub problems: usize,
+    /// Each piece of work that one node does for all, and whether this one does it.
+    pub leads: [(&'static str, bool); 2],
 }
 
 /// The shared store as this node reaches it.
@@ -115,12 +135,15 @@ pub struct ProblemStatus {
 }
 
 pub(super) async fn of(shared: &Arc<Shared>) -> ClusterStatus {
-    let nodes = match shared.roster() {
-        Some(roster) => roster.nodes().await.unwrap_or_default(),
-        None => Vec::new(),
+    let OwnStatus { conflict: _, store, waiting, problems: _, leads } = own(shared);
+    let asked = host_select! {
+        asked = others(shared, leads) => asked,
+        () = shared.host.clock.sleep(ASK_MAX) => Err(format!("no answer within {} s", ASK_MAX.as_secs())),
     };
-    let waiting = shared.replica.waiting();
-    let (compactor, sweeper) = shared.leads();
+    let (nodes, leaders, missing) = match asked {
+        Ok((nodes, leaders)) => (nodes, leaders, None),
+        Err(why) => (Vec::new(), Vec::new(), Some(why)),
+    };
     let problems = shared.problems().into_iter().map(|(partition, problem)| ProblemStatus {
         partition,
         kind: problem.kind.name(),
@@ -130,20 +153,46 @@ pub(super) async fn of(shared: &Arc<Shared>) -> ClusterStatus {
         node: shared.node.name().to_owned(),
         life: shared.life(),
         conflict: shared.conflict(),
+        store,
+        nodes,
+        leaders,
+        waiting,
+        problems: problems.collect(),
+        missing,
+    }
+}
+
+pub(super) fn own(shared: &Shared) -> OwnStatus {
+    let waiting = shared.replica.waiting();
+    let (compactor, sweeper) = shared.leads();
+    OwnStatus {
+        conflict: shared.conflict().is_some(),
         store: store(shared),
-        leaders: vec![
-            leader(shared, COMPACTOR, compactor, &nodes).await,
-            leader(shared, SWEEPER, sweeper, &nodes).await,
-        ],
-        nodes: nodes.iter().map(|node| node_status(shared, node)).collect(),
         waiting: WaitingStatus {
             partitions: waiting.partitions,
             blocks: waiting.blocks,
             bytes: waiting.bytes,
             events: waiting.events,
         },
-        problems: problems.collect(),
+        problems: shared.problems().len(),
+        leads: [(COMPACTOR, compactor), (SWEEPER, sweeper)],
     }
+}
+
+/// What only the store tells: the nodes, and who leads.
+async fn others(
+    shared: &Arc<Shared>,
+    leads: [(&'static str, bool); 2],
+) -> Result<(Vec<NodeStatus>, Vec<LeaderStatus>), String> {
+    let nodes = match shared.roster() {
+        Some(roster) => roster.nodes().await.map_err(|error| error.to_string())?,
+        None => Vec::new(),
+    };
+    let mut leaders = Vec::with_capacity(leads.len());
+    for (work, own) in leads {
+        leaders.push(leader(shared, work, own, &nodes).await);
+    }
+    Ok((nodes.iter().map(|node| node_status(shared, node)).collect(), leaders))
 }
 
 fn store(shared: &Shared) -> SharedStoreStatus {
@@ -192,3 +241,7 @@ async fn leader(shared: &Shared, work: &'static str, own: bool, nodes: &[Node]) 
         holder.and_then(|life| nodes.iter().find(|node| node.life == life && node.alive)).map(|n| n.node.clone());
     LeaderStatus { work, own, node: if own { Some(shared.node.name().to_owned()) } else { node } }
 }
+
+/// How long whoever asks for a status waits for a store that does not answer. Longer, and the page would show
+/// nothing in the very moment in which it is needed.
+const ASK_MAX: Duration = Duration::from_secs(3);

@@ -24,6 +24,7 @@ fn examples() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ("/api/indexes", with(&[])),
         ("/api/envs", with(&[])),
         ("/api/stats", with(&[])),
+        ("/api/cluster", with(&[])),
         ("/api/complete", with(&[("q", "lev")])),
         ("/api/complete", with(&[("q", "level:")])),
         ("/api/complete", with(&[("q", "* | st")])),
@@ -106,7 +107,7 @@ async fn each_declared_parameter_is_read_and_no_other() {
 }
 
 /// The part of JSON Schema that the document uses.
-fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
+pub(crate) fn check(document: &Value, schema: &Value, value: &Value, at: &str) {
     if let Err(wrong) = fits(document, schema, value, at) {
         panic!("{wrong}");
     }

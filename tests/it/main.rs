@@ -11,6 +11,7 @@ mod demo;
 mod engine;
 mod fuzz;
 mod http_cancel;
+mod http_cluster;
 mod http_hostile;
 mod http_ingest;
 mod http_openapi;

@@ -3,6 +3,7 @@ import { parseJson } from "./json";
 import { readEvents, type ServerEvent } from "./sse";
 import type {
   AggregateAnswer,
+  ClusterAnswer,
   CompleteAnswer,
   ContextAnswer,
   DiscoverAnswer,
@@ -80,6 +81,7 @@ export const api = {
   discover: (params: Params, signal?: AbortSignal) => getJson<DiscoverAnswer>("/api/discover_fields", params, signal),
   context: (params: Params, signal?: AbortSignal) => getJson<ContextAnswer>("/api/context", params, signal),
   indexes: (env: string, signal?: AbortSignal) => getJson<IndexesAnswer>("/api/indexes", { env }, signal),
+  cluster: (signal?: AbortSignal) => getJson<ClusterAnswer>("/api/cluster", {}, signal),
   envs: (signal?: AbortSignal) => getJson<EnvsAnswer>("/api/envs", {}, signal),
   complete: (params: Params, signal?: AbortSignal) => getJson<CompleteAnswer>("/api/complete", params, signal),
 };

@@ -27,6 +27,88 @@ export interface Chart {
   x: string;
 }
 
+export type ClusterAnswer = {
+  enabled: false;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+} | ClusterStatus;
+
+export interface ClusterStatus {
+  /** The life of another process that runs under this node's name. */
+  conflict: string | null;
+  enabled: true;
+  /** Work that one node does for all. */
+  leaders: ({
+    /** The node that does it, as far as it is known. */
+    node: string | null;
+    /** Whether this node does it. */
+    own: boolean;
+    work: string;
+  })[];
+  /** The life of its process. */
+  life: string;
+  /** This node's name. */
+  node: string;
+  /** All nodes that ever were, by name. */
+  nodes: ({
+    /** Where it listens. */
+    address: string;
+    /** Whether it was heard of lately. */
+    alive: boolean;
+    /** Partitions in which it was behind then. */
+    behind: number;
+    /** Since it had read all that the store has, as it last said. */
+    lag_seconds: number | null;
+    /** The life of its process. */
+    life: string;
+    node: string;
+    /** Whether it is the one that answers. */
+    own: boolean;
+    /** Partitions that it could not share. */
+    problems: number;
+    version: string;
+    /** Their bytes. */
+    waiting_bytes: number;
+    /** Events that waited there to be shared. */
+    waiting_events: number;
+  })[];
+  /** Partitions that are not shared, and why. */
+  problems: ({
+    kind: "rolled_back" | "gap" | "unreadable" | "damaged_tail";
+    /** What happened and what can be done. */
+    message: string;
+    /** `index/day`. */
+    partition: string;
+  })[];
+  store: {
+    /** Partitions whose newest generation is not adopted yet. */
+    behind: number;
+    /** Bytes that came from it. */
+    bytes_down: number;
+    /** Bytes sent to it. */
+    bytes_up: number;
+    /** What went wrong in the last round of reading it. */
+    error: string | null;
+    /** Which history it has. */
+    incarnation: string;
+    /** Path or bucket. */
+    name: string;
+    /** Since everything that was wanted of it was read. */
+    read_seconds_ago: number | null;
+    /** Since this process began. */
+    requests: number;
+  };
+  /** What waits here to be shared. */
+  waiting: {
+    blocks: number;
+    bytes: number;
+    events: number;
+    partitions: number;
+  };
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
 export interface CompleteAnswer {
   /** Character of the query from which on an item replaces it. */
   from: number;

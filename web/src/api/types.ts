@@ -1,11 +1,13 @@
 /** The shapes of the HTTP API under the names that this page uses for them. */
 import type { ExactNumber } from "./json";
-import type { CompleteAnswer, DiscoverAnswer, HistogramAnswer, IndexesAnswer, SearchAnswer } from "./schema";
+import type { ClusterStatus, CompleteAnswer, DiscoverAnswer, HistogramAnswer, IndexesAnswer, SearchAnswer } from "./schema";
 import type { Error as ErrorAnswer } from "./schema";
 
 export type {
   AggregateAnswer,
   Cell,
+  ClusterAnswer,
+  ClusterStatus,
   CompleteAnswer,
   ContextAnswer,
   DiscoverAnswer,
@@ -23,6 +25,7 @@ export type {
 export type Scalar = string | number | boolean | ExactNumber;
 /** The end of a streamed search: the answer without its hits. */
 export type SearchDone = Omit<SearchAnswer, "hits">;
+export type ClusterNode = ClusterStatus["nodes"][number];
 export type Bucket = HistogramAnswer["buckets"][number];
 export type DiscoveredField = DiscoverAnswer["fields"][number];
 export type CompletionItem = CompleteAnswer["items"][number];

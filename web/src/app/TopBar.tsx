@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type Ref, useState } from "react";
 import { api } from "../api/client";
 import type { DiscoveredField, ErrorBody } from "../api/types";
+import { ClusterButton } from "../cluster/ClusterButton";
 import { HistoryPopover } from "../query/HistoryPopover";
 import { QueryBar, type QueryBarHandle } from "../query/QueryBar";
 import { runParams, useSession } from "../state/session";
@@ -9,9 +10,8 @@ import { describe } from "../time/range";
 import { TimePicker } from "../time/TimePicker";
 import { Button } from "../ui/Button";
 import { Mark } from "../ui/Mark";
-import { Menu } from "../ui/Menu";
-import { type Anchor, anchorOf } from "../ui/Popover";
-import { contrastChoice, setContrast, setTheme, themeChoice } from "../ui/theme";
+import { anchorOf } from "../ui/Popover";
+import { PageMenu } from "./PageMenu";
 import { ScopeButton } from "./ScopeButton";
 import css from "./TopBar.module.css";
 import type { Overlay } from "../search/SearchPage";
@@ -31,7 +31,6 @@ export function TopBar({ error, fields, overlay, setOverlay, onSubmit, onLeave, 
   const { view, setView, run, rerun } = useSession();
   const [timeButton, setTimeButton] = useState<HTMLElement | null>(null);
   const [historyButton, setHistoryButton] = useState<HTMLElement | null>(null);
-  const [menu, setMenu] = useState<Anchor | null>(null);
   const params = run ? runParams(run) : {};
   const scope = { env: view.env, index: view.index, start: String(params.start ?? ""), end: String(params.end ?? ""), fields };
   return (
@@ -51,22 +50,12 @@ export function TopBar({ error, fields, overlay, setOverlay, onSubmit, onLeave, 
       </span>
       <Button look="primary" onClick={() => (view.live ? setView({ live: false }) : rerun())} title="Search  Enter">Search</Button>
       <Button aria-pressed={view.live} onClick={() => setView({ live: !view.live })} title="Live tail  l">Live</Button>
-      <Button look="quiet" icon="more" aria-label="Page menu" aria-haspopup="menu" aria-expanded={menu !== null} onClick={(e) => setMenu(anchorOf(e.currentTarget))} />
+      <ClusterButton />
+      <PageMenu setOverlay={setOverlay} />
       {overlay === "time" && timeButton && (
         <TimePicker anchor={anchorOf(timeButton)} range={view.range} zone={view.zone} onPick={(range) => setView({ range, live: false })} onZone={(zone) => setView({ zone }, true)} onClose={() => setOverlay(null)} />
       )}
       {overlay === "history" && historyButton && <HistoryPopover anchor={anchorOf(historyButton)} onPick={onSubmit} onClose={() => setOverlay(null)} />}
-      {menu && (
-        <Menu anchor={menu} label="Page menu" align="right" onClose={() => setMenu(null)} items={[
-          { label: "Commands", hint: "Ctrl K", run: () => setOverlay("palette") },
-          { label: "Keys and syntax", hint: "?", run: () => setOverlay("help") },
-          { label: "Theme: as the system", checked: themeChoice() === "system", run: () => setTheme("system") },
-          { label: "Theme: light", checked: themeChoice() === "light", run: () => setTheme("light") },
-          { label: "Theme: dark", checked: themeChoice() === "dark", run: () => setTheme("dark") },
-          { label: "High contrast", checked: contrastChoice() === "more", run: () => setContrast(contrastChoice() === "more" ? "system" : "more") },
-          { label: `Times in ${view.zone === "utc" ? "local time" : "UTC"}`, run: () => setView({ zone: view.zone === "utc" ? "local" : "utc" }, true) },
-        ]} />
-      )}
     </header>
   );
 }

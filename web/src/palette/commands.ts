@@ -36,6 +36,7 @@ export function commandsOf(c: Context): Command[] {
     { label: view.zone === "utc" ? "Show times in local time" : "Show times in UTC", run: () => setView({ zone: view.zone === "utc" ? "local" : "utc" }, true) },
     { label: "Share: copy a link with absolute times", run: c.share },
     { label: "Export…", run: () => c.setOverlay("export") },
+    { label: "Cluster", run: () => setView({ place: "cluster" }) },
     { label: "Query history…", run: () => c.setOverlay("history") },
     { label: "Show or hide the field panel", run: c.toggleFields },
     { label: "Show or hide the histogram", run: c.toggleHistogram },
@@ -49,6 +50,18 @@ export function commandsOf(c: Context): Command[] {
       run: () => setView({ columns: view.columns.includes(name) ? view.columns.filter((x) => x !== name) : [...view.columns, name] }),
     })),
     ...readStored("history", [], isPast).slice(0, PAST_MAX).map((p) => ({ label: p.query, hint: "earlier query", run: () => setView({ query: p.query }) })),
+  ];
+}
+
+/** What the palette offers beside the search: the way back, and how the page looks. */
+export function commandsBeside(view: Session["view"], setView: Session["setView"], setOverlay: (overlay: Overlay) => void): Command[] {
+  return [
+    { label: "Back to the search", hint: "Esc", run: () => setView({ place: "search" }) },
+    { label: view.zone === "utc" ? "Show times in local time" : "Show times in UTC", run: () => setView({ zone: view.zone === "utc" ? "local" : "utc" }, true) },
+    { label: "Theme: light", run: () => setTheme("light") },
+    { label: "Theme: dark", run: () => setTheme("dark") },
+    { label: "Theme: as the system", run: () => setTheme("system") },
+    { label: "Keys and syntax", hint: "?", run: () => setOverlay("help") },
   ];
 }
 

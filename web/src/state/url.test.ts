@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { DEFAULT_VIEW, isStep, readView, type View, writeView } from "./url";
 
 const FULL: View = {
+  place: "cluster",
   query: 'a "b&c" | stats count by x',
   range: { start: "-1d@d", end: "2026-06-14T10:30:15.123Z" },
   zone: "utc",
@@ -26,8 +27,9 @@ it("an address without a zone takes the one of this browser", () => {
   expect(readView("?tz=mars", "utc").zone).toBe("utc");
 });
 
-it("back undoes a search, not an opened event or a column", () => {
+it("back undoes a search and a change of view, not an opened event or a column", () => {
   expect(isStep(FULL, { ...FULL, query: "b" })).toBe(true);
+  expect(isStep(FULL, { ...FULL, place: "search" })).toBe(true);
   expect(isStep(FULL, { ...FULL, range: DEFAULT_VIEW.range })).toBe(true);
   expect(isStep(FULL, { ...FULL, event: "", columns: [] })).toBe(false);
 });

@@ -2,7 +2,11 @@
 import type { Zone } from "../time/instant";
 import type { Range } from "../time/range";
 
+/** Which of the page's views is open. */
+export type Place = "search" | "cluster";
+
 export interface View {
+  place: Place;
   query: string;
   range: Range;
   zone: Zone;
@@ -18,6 +22,7 @@ export interface View {
 }
 
 export const DEFAULT_VIEW: View = {
+  place: "search",
   query: "",
   range: { start: "-15m", end: "now" },
   zone: "local",
@@ -40,6 +45,7 @@ export function readView(search: string, zone: Zone): View {
   const get = (name: string) => params.get(name) ?? "";
   const tz = get("tz");
   return {
+    place: get("view") === "cluster" ? "cluster" : DEFAULT_VIEW.place,
     query: get("q"),
     range: { start: get("start") || DEFAULT_VIEW.range.start, end: get("end") || DEFAULT_VIEW.range.end },
     zone: tz === "utc" || tz === "local" ? tz : zone,
@@ -58,6 +64,7 @@ export function writeView(view: View): string {
   const set = (name: string, value: string, usual = "") => {
     if (value !== usual) params.set(name, value);
   };
+  set("view", view.place, DEFAULT_VIEW.place);
   set("q", view.query);
   params.set("start", view.range.start);
   params.set("end", view.range.end);

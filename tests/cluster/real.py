@@ -58,6 +58,8 @@ class Node:
         self.process, self.starts, self.failed_starts = None, 0, 0
         self.lock = threading.Lock()
         self.local, self.shared, self.unknown, self.refused = set(), set(), set(), set()
+        # What was acknowledged since its disk was last empty: that it must show at once.
+        self.since_empty = set()
 
     def command(self):
         a = self.run.arguments
@@ -108,7 +110,7 @@ class Node:
         shutil.rmtree(self.data)
         with self.lock:
             self.unknown |= self.local
-            self.local = set()
+            self.local, self.since_empty = set(), set()
 
     def ask(self, path, body=None, timeout=REQUEST_SECONDS_MAX):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
@@ -190,6 +192,7 @@ class Node:
                 if answer["ingested"] != len(uids):
                     self.run.wrong.append(f"node {self.number} took {answer['ingested']} of {len(uids)} lines")
                 (self.shared if answer["durability"] == "shared" else self.local).update(uids)
+                self.since_empty.update(uids)
 
     def acknowledged(self):
         with self.lock:
@@ -306,13 +309,14 @@ class Run:
         while not self.stop.wait(1.5):
             node = self.nodes[turn % len(self.nodes)]
             turn += 1
-            starts, due = node.starts, node.acknowledged()
+            with node.lock:
+                due = set(node.since_empty)
             try:
                 found = node.export()
             except (OSError, http.client.HTTPException):
                 continue
-            if self.arguments.wipe:
-                due = node.acknowledged() & due if starts == node.starts else set()
+            with node.lock:
+                due &= node.since_empty
             self.checks += 1
             missing = due - found.keys()
             if missing:
@@ -333,14 +337,15 @@ class Run:
             refused |= node.refused
         return acknowledged, unknown, refused
 
-    def agree(self, nodes, since):
-        """Waits until all give the same right answer. Seconds it took, lost and doubled at the end."""
+    def agree(self, nodes, since, expected=0):
+        """Waits until all give the same answer of at least `expected` lines. Seconds it took, lost and doubled then."""
         acknowledged, unknown, refused = self.sets()
+        expected = max(expected, len(acknowledged))
         limit, exports = time.monotonic() + self.arguments.agree_within, []
         while time.monotonic() < limit:
             try:
                 counts = {node.count() for node in nodes}
-                if len(counts) == 1 and counts.pop() >= len(acknowledged):
+                if len(counts) == 1 and counts.pop() >= expected:
                     seconds = time.monotonic() - since
                     exports = [node.export() for node in nodes]
                     if all(found == exports[0] for found in exports):
@@ -395,7 +400,7 @@ class Run:
         started = time.monotonic()
         first.start()
         ready = time.monotonic() - started
-        seconds, _, _, found = self.agree([first], started)
+        seconds, _, _, found = self.agree([first], started, before.total())
         if found != before:
             self.wrong.append(f"the fresh node has {found.total()} lines, the cluster had {before.total()}")
         return ready, seconds

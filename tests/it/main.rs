@@ -22,4 +22,5 @@ mod query_oracle;
 mod query_reads;
 mod query_results;
 mod server;
+mod shared_store;
 mod tidy;

@@ -51,6 +51,7 @@ impl TestServer {
             engine: engine.clone(),
             queries: Arc::new(QueryShared::new(host.clone(), changes.queries)),
             line_bytes_max: 1 << 20,
+            cluster: None,
         });
         let server = Server::start(host.clone(), listen, app, 64).await.unwrap();
         Self { host, engine, server, folder }

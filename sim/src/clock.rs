@@ -10,7 +10,7 @@ use std::time::Duration;
 use helios::host::{BoxFuture, Clock, UnixNanos};
 
 /// Where the calendar of every world starts: 2026-01-01T00:00:00Z.
-const WALL_START_NS: i64 = 1_767_225_600_000_000_000;
+pub(crate) const WALL_START_NS: i64 = 1_767_225_600_000_000_000;
 
 /// The clock of one world.
 #[derive(Clone)]

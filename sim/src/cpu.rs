@@ -7,19 +7,17 @@ use std::time::Duration;
 use helios::host::{BoxFuture, Clock, Cost, Cpu};
 use tokio::sync::Semaphore;
 
-use crate::clock::SimClock;
-
 /// How fast a virtual worker is.
-const BYTES_PER_MICROSECOND: u64 = 500;
+pub(crate) const BYTES_PER_MICROSECOND: u64 = 500;
 
 pub(crate) struct SimCpu {
-    clock: SimClock,
+    clock: Arc<dyn Clock>,
     free: Arc<Semaphore>,
     workers: usize,
 }
 
 impl SimCpu {
-    pub(crate) fn new(clock: SimClock, workers: usize) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, workers: usize) -> Self {
         Self { clock, free: Arc::new(Semaphore::new(workers)), workers }
     }
 }

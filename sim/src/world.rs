@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::SimClock;
 use crate::cpu::SimCpu;
+use crate::digest::Digest;
 use crate::disk::{FaultPlan, SimDisk, Storage};
 use crate::entropy::SeededEntropy;
 use crate::net::NoNet;
@@ -57,7 +58,7 @@ struct Shared {
 #[derive(Default)]
 pub(crate) struct Power {
     cut: AtomicBool,
-    digest: AtomicU64,
+    digest: Digest,
 }
 
 struct Schedule {
@@ -100,7 +101,7 @@ impl World {
 
     /// Connects a disk to this machine.
     pub fn mount(&self, storage: Storage, plan: FaultPlan) -> SimDisk {
-        SimDisk::new(storage, plan, self.shared.clock.clone(), self.shared.power.clone(), self.shared.seed)
+        SimDisk::new(storage, plan, Arc::new(self.shared.clock.clone()), self.shared.power.clone(), self.shared.seed)
     }
 
     /// What a process on this machine gets.
@@ -112,7 +113,7 @@ impl World {
             net: Arc::new(NoNet),
             entropy: Arc::new(SeededEntropy::new(mix(self.shared.seed ^ 0x656e_7472_6f70_7921))),
             tasks: Arc::new(SimTasks { shared: Arc::downgrade(&self.shared) }),
-            cpu: CpuPool::new(Arc::new(SimCpu::new(clock, WORKERS))),
+            cpu: CpuPool::new(Arc::new(SimCpu::new(Arc::new(clock), WORKERS))),
         }
     }
 
@@ -163,7 +164,7 @@ impl World {
     /// A digest of everything that happened: which task ran when, every call to the disk with its bytes
     /// and its answer. Equal for equal seeds.
     pub fn digest(&self) -> u64 {
-        self.shared.power.digest.load(Ordering::Relaxed)
+        self.shared.power.digest.value()
     }
 }
 
@@ -180,6 +181,11 @@ impl Drop for World {
 }
 
 impl Power {
+    /// A machine whose facts go into a digest that others add to, too.
+    pub(crate) fn of(digest: Digest) -> Self {
+        Self { cut: AtomicBool::new(false), digest }
+    }
+
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Relaxed)
     }
@@ -190,8 +196,7 @@ impl Power {
 
     /// Adds one fact to the digest of the run.
     pub(crate) fn note(&self, fact: u64) {
-        let before = self.digest.load(Ordering::Relaxed);
-        self.digest.store(mix(before.rotate_left(7) ^ fact), Ordering::Relaxed);
+        self.digest.note(fact);
     }
 }
 

@@ -224,6 +224,11 @@ impl Chain {
         Ok(objects.iter().filter_map(|object| parse_name(&object.name)).collect())
     }
 
+    /// Where it is in its store.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
     fn key(&self, generation: u64) -> String {
         format!("{}/{}", self.folder, name_of(generation))
     }

@@ -148,11 +148,24 @@ pub(super) async fn commit(
     let chain = chain_of(shared, key);
     let mut current = current;
     for attempt in 0..EDIT_TRIES {
+        let edit = &match edit {
+            Edit::Upload { blocks, upto, .. } if shared.mutant(Mutant::UploadAnyWatermark) => {
+                let needs = current.manifest.watermarks.clone();
+                Edit::Upload { needs, blocks: blocks.clone(), upto: upto.clone() }
+            }
+            edit => edit.clone(),
+        };
         let next = match current.manifest.apply(edit) {
             Ok(next) => next,
             Err(refusal) => {
-                if matches!(refusal, Refusal::CondemnedBlock(_)) {
+                if let Refusal::CondemnedBlock(id) = refusal {
                     count(&shared.counters.condemned_met);
+                    if shared.mutant(Mutant::CondemnedTaken) {
+                        let mut manifest = (*current.manifest).clone();
+                        manifest.condemned.retain(|condemned| condemned.id != id);
+                        current.manifest = Arc::new(manifest);
+                        continue;
+                    }
                 }
                 return Ok(Edited::Refused(refusal, current));
             }
@@ -170,11 +183,16 @@ pub(super) async fn commit(
         write_pages(shared, key, &current.manifest, &next).await?;
         check_shared_step(&current.manifest, &current.digest, &next);
         let body = Bytes::from(serde_json::to_vec(&next).expect("a manifest is plain data"));
-        match chain.commit(next.generation, body).await? {
+        if shared.mutant(Mutant::FeedBeforeCommit) {
+            shared.changed(key, next.generation);
+        }
+        match settle(shared, &chain, next.generation, body).await? {
             Commit::Done(link) => {
                 let Ok(head) = read(&*shared.store, key, &link).await? else { return Err(unreadable(key, &link)) };
-                shared.changed(key, head.manifest.generation);
-                collect(&chain, &head).await;
+                if !shared.mutant(Mutant::FeedBeforeCommit) {
+                    shared.changed(key, head.manifest.generation);
+                }
+                collect(shared, &chain, &head).await;
                 return Ok(Edited::Done(head));
             }
             Commit::Lost(link) => current = again(shared, key, &link).await?,
@@ -187,6 +205,24 @@ pub(super) async fn commit(
         debug!(partition = %key, generation = current.manifest.generation, "an edit is tried on a newer head");
     }
     Ok(Edited::Refused(Refusal::Stale, current))
+}
+
+/// Commits, and settles what became of it: or as a mutant does.
+async fn settle(shared: &Shared, chain: &Chain, generation: u64, body: Bytes) -> Result<Commit, StoreError> {
+    let own = || Link { generation, digest: crate::crypto::hex(&crate::crypto::sha256(&body)), body: body.clone() };
+    let naive = [Mutant::DoneOnCreate, Mutant::SettleByName, Mutant::ActOnOwnCommit];
+    let Some(mutant) = naive.into_iter().find(|mutant| shared.mutant(*mutant)) else {
+        return chain.commit(generation, body).await;
+    };
+    match (mutant, chain.commit(generation, body.clone()).await) {
+        (Mutant::DoneOnCreate, Ok(Commit::Untold(_))) => Ok(Commit::Done(own())),
+        (Mutant::SettleByName, Ok(Commit::Untold(head))) => match chain.get(generation).await? {
+            Some(link) if link.body == body => Ok(Commit::Done(link)),
+            _ => Ok(Commit::Untold(head)),
+        },
+        (Mutant::ActOnOwnCommit, Err(StoreError::Unknown { .. })) => Ok(Commit::Done(own())),
+        (_, outcome) => outcome,
+    }
 }
 
 async fn again(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<SharedHead, StoreError> {
@@ -246,7 +282,11 @@ async fn write_pages(
 }
 
 /// Removes generations below the floor now and then. Who fails leaves it to the next.
-async fn collect(chain: &Chain, head: &SharedHead) {
+async fn collect(shared: &Shared, chain: &Chain, head: &SharedHead) {
+    if shared.mutant(Mutant::HeadCollected) {
+        let name = format!("{}/{:020}.json", chain.folder(), head.manifest.generation);
+        let _ = shared.store.delete(&name).await;
+    }
     if !head.manifest.generation.is_multiple_of(COLLECT_EVERY) {
         return;
     }

@@ -29,7 +29,7 @@ pub(super) async fn fetch(shared: &Arc<Shared>) {
     partitions.sort_by_key(|key| std::cmp::Reverse(key.day));
     let mut used = 0u64;
     for key in partitions {
-        for block in shared.replica.base_blocks(&key).iter().rev() {
+        for block in shared.replica.evictable(&key).iter().rev() {
             used = used.saturating_add(block.entry.bytes);
             if let Err(error) = place(shared, &key, block, used <= limit).await {
                 warn!(%error, partition = %key, block = %block.entry.id, "a shared block could not be brought here");

@@ -11,7 +11,7 @@ use super::chains::{self, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
 use super::{feed, incarnation, upload};
 use crate::chain::StoreError;
-use crate::engine::layout;
+use crate::engine::{Mutant, SharedHead, layout};
 use crate::event::PartitionKey;
 use crate::host_select;
 
@@ -144,12 +144,18 @@ async fn adopt_one(shared: &Arc<Shared>, key: &PartitionKey, generation: u64) ->
         return Ok(());
     }
     match chains::head(shared, key).await? {
-        Seen::Head(head) if head.manifest.generation > 0 => {
+        Seen::Head(head) if head.manifest.generation > 0 && !looks_older(shared, key, &head).await => {
             upload::adopt(shared, key, &head).await?;
         }
         Seen::Head(_) | Seen::Troubled => drop(lock(&shared.pulled).behind.remove(key)),
     }
     Ok(())
+}
+
+/// Never, but for a mutant: the numbers of generations order them, and no clock does.
+async fn looks_older(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> bool {
+    let known = shared.replica.base(key).await.map_or(i64::MIN, |base| base.manifest.written);
+    shared.mutant(Mutant::ClockOrdersHeads) && head.manifest.written < known
 }
 
 #[cfg(test)]

@@ -77,6 +77,12 @@ async fn sweep_partition(
     if may_retire && shared.replica.refusal(key).is_some() && head.manifest.entries().next().is_some() {
         info!(partition = %key, "retention removes a day");
         head = edit(shared, key, head, &Edit::Retire).await?;
+        if shared.mutant(Mutant::SharedChainDeleted) {
+            let chain = chains::chain_of(shared, key);
+            for generation in chain.generations().await? {
+                shared.store.delete(&format!("{}/{generation:020}.json", chain.folder())).await?;
+            }
+        }
     }
     let unnamed = unnamed(shared, key, &head.manifest, ages).await?;
     if shared.mutant(Mutant::DeleteUncondemned) {

@@ -38,9 +38,13 @@ pub(super) async fn upload_all(shared: &Arc<Shared>) {
 pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
     let one = shared.upload_lock(key);
     let _one = one.lock().await;
+    let mut refused = 0;
     loop {
         match step(shared, key).await {
-            Ok(Step::Sent { more: true }) => {}
+            Ok(Step::Sent { more: true }) => refused = 0,
+            // Each try leaves objects behind that must be swept: the rest waits for the next round.
+            Ok(Step::Refused) if refused >= REFUSALS_MAX => return false,
+            Ok(Step::Refused) => refused += 1,
             Ok(Step::Sent { more: false }) => return true,
             Ok(Step::Stopped) => return false,
             Err(error) => {
@@ -54,7 +58,7 @@ pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
 /// Waits until `origin`'s events up to `sequence` are in the adopted base, and does what it takes.
 pub(super) async fn share(shared: &Arc<Shared>, key: &PartitionKey, origin: Origin, sequence: u64) {
     loop {
-        if shared.replica.is_shared(key, origin, sequence).await {
+        if shared.replica.is_shared(key, origin, sequence).await || shared.mutant(Mutant::SharedTooEarly) {
             return;
         }
         if !shared.replica.flush(key).await || !upload(shared, key).await {
@@ -65,6 +69,8 @@ pub(super) async fn share(shared: &Arc<Shared>, key: &PartitionKey, origin: Orig
 
 enum Step {
     Sent { more: bool },
+    /// Somebody, or a late request of our own, was there before: the next step adopts that and looks anew.
+    Refused,
     Stopped,
 }
 
@@ -98,11 +104,12 @@ async fn send(
     front: Front,
 ) -> Result<Step, StoreError> {
     let Some(sent) = put_blocks(shared, key, &front.blocks).await? else { return Ok(Step::Stopped) };
-    let needs = match shared.mutant(Mutant::UploadAnyWatermark) {
-        true => front.upto.clone(),
-        false => head.manifest.watermarks.clone(),
+    let needs = head.manifest.watermarks.clone();
+    let named = match shared.mutant(Mutant::FrontCutShort) {
+        true => sent[..sent.len().div_ceil(2)].to_vec(),
+        false => sent.clone(),
     };
-    let edit = Edit::Upload { needs, blocks: sent.clone(), upto: front.upto.clone() };
+    let edit = Edit::Upload { needs, blocks: named, upto: front.upto.clone() };
     let current = head;
     match chains::commit(shared, key, current, &edit).await? {
         Edited::Done(head) => {
@@ -115,9 +122,8 @@ async fn send(
             shared.wake_compact.notify_one();
             Ok(if adopted { Step::Sent { more: front.more } } else { Step::Stopped })
         }
-        // Somebody, or a late request of our own, was there before: the next step adopts that and looks anew.
         Edited::Refused(Refusal::Nothing | Refusal::Stale | Refusal::CondemnedBlock(_), _) | Edited::BlockGone => {
-            Ok(Step::Sent { more: true })
+            Ok(Step::Refused)
         }
     }
 }
@@ -182,5 +188,7 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
     }
 }
 
+/// How often in a row a run is made ready again because the head had changed.
+const REFUSALS_MAX: u32 = 3;
 /// The longest that somebody who waits for the shared store waits between two tries.
 const SHARE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -119,6 +119,7 @@ async fn cut_tail(
         let upto = &block.entry.upto;
         let lies = match lies(&before, upto, marks) {
             Lies::Across if core.settings.mutation.is(Mutant::AdoptUncut) => Lies::Above,
+            Lies::Across if core.settings.mutation.is(Mutant::StraddleDropped) => Lies::Below,
             lies => lies,
         };
         match lies {
@@ -214,6 +215,11 @@ async fn install(
         old.blocks[..old.base_blocks].iter().filter(|block| !named.contains(&block.entry.id)).cloned().collect();
     drop(old);
     debug!(partition = %partition.folder, generation = base.generation, dropped = dropped.len(), "base adopted");
+    if core.settings.mutation.is(Mutant::AdoptInTwoSteps) {
+        let old_tail = partition.view().blocks[partition.view().base_blocks..].to_vec();
+        partition.publish_adopted(base_blocks.clone(), old_tail, &base.manifest.watermarks);
+        core.host.clock.sleep(std::time::Duration::from_millis(20)).await;
+    }
     partition.publish_adopted(base_blocks, blocks, &base.manifest.watermarks);
     let done = Done { dropped: dropped.len() };
     // ORDER: only those whose file no other block of the view has.

@@ -60,6 +60,34 @@ pub enum Mutant {
     LeaseIsFence,
     /// Retire by a wall clock that has jumped.
     SweepTrustsClock,
+    /// Drop a block of the tail of which the base has only a part.
+    StraddleDropped,
+    /// Adopt a base in two steps: readers see the old tail beside the new base.
+    AdoptInTwoSteps,
+    /// Take a commit whose create was answered for done, without looking.
+    DoneOnCreate,
+    /// Take a commit for done if its number reads back, wherever the floor is.
+    SettleByName,
+    /// Act on the own commit: the tail goes although nobody has read the head back.
+    ActOnOwnCommit,
+    /// Bring a block in although it was condemned.
+    CondemnedTaken,
+    /// Let blocks of the tail go to make room.
+    EvictTail,
+    /// Delete the chain of a shared partition that retires.
+    SharedChainDeleted,
+    /// Replay what the base has.
+    ReplayIgnoresBase,
+    /// Announce a change before it is committed, and not after.
+    FeedBeforeCommit,
+    /// Order heads by the time that they state.
+    ClockOrdersHeads,
+    /// Tell who waits for the shared store that it has what was only sent there.
+    SharedTooEarly,
+    /// Raise the floor to the head, and collect beyond it.
+    HeadCollected,
+    /// Send the older half of a front only, and state that all of it was sent.
+    FrontCutShort,
 }
 
 impl Mutant {
@@ -81,6 +109,34 @@ impl Mutant {
         Self::SegmentRemoval,
         Self::CompactRemoval,
         Self::RetireDeletesChain,
+    ];
+
+    /// Those that only a cluster can notice.
+    pub const CLUSTER: &'static [Mutant] = &[
+        Self::CompactTakesBase,
+        Self::AdoptUncut,
+        Self::UploadNotFromFront,
+        Self::UploadAnyWatermark,
+        Self::ReuploadSameId,
+        Self::NoHeadBeforeCreate,
+        Self::DeleteUncondemned,
+        Self::WatermarksReset,
+        Self::LeaseIsFence,
+        Self::SweepTrustsClock,
+        Self::StraddleDropped,
+        Self::AdoptInTwoSteps,
+        Self::DoneOnCreate,
+        Self::SettleByName,
+        Self::ActOnOwnCommit,
+        Self::CondemnedTaken,
+        Self::EvictTail,
+        Self::SharedChainDeleted,
+        Self::ReplayIgnoresBase,
+        Self::FeedBeforeCommit,
+        Self::ClockOrdersHeads,
+        Self::SharedTooEarly,
+        Self::HeadCollected,
+        Self::FrontCutShort,
     ];
 }
 

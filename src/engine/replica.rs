@@ -240,6 +240,14 @@ impl Replica {
         view.blocks[..view.base_blocks].to_vec()
     }
 
+    /// The blocks that may be let go for want of room: those of the base.
+    pub fn evictable(&self, key: &PartitionKey) -> Vec<Arc<StoredBlock>> {
+        match self.0.settings.mutation.is(Mutant::EvictTail) {
+            true => self.0.partition(key).view().blocks.to_vec(),
+            false => self.base_blocks(key),
+        }
+    }
+
     /// Whether the block's file is on this disk.
     ///
     /// # Errors
@@ -289,7 +297,8 @@ impl Replica {
     /// If it is an own block: it is nowhere else.
     pub async fn evict(&self, key: &PartitionKey, block: &StoredBlock) -> io::Result<()> {
         let named: BTreeSet<BlockId> = self.base_blocks(key).iter().map(|block| block.entry.id).collect();
-        assert!(named.contains(&block.entry.id), "only what the base names may be evicted");
+        let may_go = named.contains(&block.entry.id) || self.0.settings.mutation.is(Mutant::EvictTail);
+        assert!(may_go, "only what the base names may be evicted");
         block.close();
         self.0.host.disk.remove_file(&block.path()).await
     }

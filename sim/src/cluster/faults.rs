@@ -152,9 +152,10 @@ async fn replace_disk(run: &Arc<Run>, node: &Arc<Node>, storage: Storage) {
     node.kill(None).await;
     let shared = judge::shared_marks(run);
     let own = lock(&run.on).remove(node.name).unwrap_or_default();
+    let safe = lock(&run.safe).clone();
     let mut model = lock(&run.model);
     let ids: Vec<_> = model.acknowledged_ids().map(|(raw, id)| (raw.to_owned(), id)).collect();
-    for (raw, id) in ids.into_iter().filter(|(raw, _)| own.contains(raw)) {
+    for (raw, id) in ids.into_iter().filter(|(raw, _)| own.contains(raw) && !safe.contains(raw)) {
         let is_shared = model.place(&raw).and_then(|place| shared.get(&place)).is_some_and(|marks| {
             marks.get(id.origin) >= id.sequence.0
         });

@@ -17,8 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use helios::chain::memory::{Faults, MemoryStore};
-use helios::cluster::ClusterSettings;
+use helios::cluster::{ClusterSettings, Waited};
 use helios::engine::{Mutation, Settings};
+use helios::event::PartitionKey;
 use helios::event::partition::DAY_NS;
 use helios::host::{Clock, Host};
 
@@ -28,7 +29,7 @@ use crate::powercut::engine::{all_events, send};
 use crate::powercut::{Answer, Model, Sent, drawn_settings};
 use crate::rng::Rng;
 use crate::world::{Ended, World};
-use node::Node;
+use node::{Life, Node};
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -65,6 +66,8 @@ struct Run {
     model: Mutex<Model>,
     /// Lines that were acknowledged by a node, and are on its disk or were shared.
     on: Mutex<BTreeMap<&'static str, BTreeSet<String>>>,
+    /// Lines of which a client was told that the store has them.
+    safe: Mutex<BTreeSet<String>>,
     coverage: Mutex<BTreeMap<String, u64>>,
     failure: Mutex<Option<String>>,
     stopping: Mutex<bool>,
@@ -101,6 +104,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
         store,
         model: Mutex::default(),
         on: Mutex::default(),
+        safe: Mutex::default(),
         coverage: Mutex::default(),
         failure: Mutex::default(),
         stopping: Mutex::default(),
@@ -197,9 +201,31 @@ async fn client(run: Arc<Run>, node: Arc<Node>, number: u64) {
         let (engine, sent) = (Arc::clone(&life.engine), batch.clone());
         let answer = life.switch.guard(async move { send(&engine, &sent).await }).await.unwrap_or(Answer::Unknown);
         run.answered(node.name, &batch, &answer);
+        if rng.percent(20) {
+            wait_shared(&run, &life, &batch, &answer).await;
+        }
         if rng.percent(30) {
             look(&run, &node).await;
         }
+    }
+}
+
+/// Waits until the store has the batch. What it is told to have no lost disk takes away.
+async fn wait_shared(run: &Arc<Run>, life: &Life, batch: &[Sent], answer: &Answer) {
+    let Answer::Acknowledged(ids) = answer else { return };
+    let mut wanted: BTreeMap<PartitionKey, u64> = BTreeMap::new();
+    for (sent, id) in batch.iter().zip(ids) {
+        let Some(id) = id else { continue };
+        let key = PartitionKey::of(&Arc::from("default"), &Arc::from(sent.index), sent.time_ns);
+        let last = wanted.entry(key).or_default();
+        *last = id.sequence.0.max(*last);
+    }
+    let (cluster, origin) = (Arc::clone(&life.cluster), life.engine.origin());
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    let waited = life.switch.guard(async move { cluster.wait_shared(&wanted, origin, SHARED_WAIT).await });
+    if waited.await == Some(Waited::Shared) {
+        run.saw("waits for the shared store that were answered");
+        lock(&run.safe).extend(batch.iter().map(|sent| sent.raw.clone()));
     }
 }
 
@@ -325,6 +351,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics under a lock of the run")
 }
 
+/// How long a client waits for the shared store.
+const SHARED_WAIT: Duration = Duration::from_secs(20);
 /// For nodes that are made by name.
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 /// Days that are kept, where retention is on.

@@ -10,7 +10,6 @@ use helios::host::{BoxFuture, Clock, DirEntry, Disk, DiskFile, DiskLock};
 
 use super::storage::{NodeId, Storage};
 use super::{DiskFault, FaultPlan};
-use crate::clock::SimClock;
 use crate::rng::{Rng, hash};
 use crate::world::Power;
 
@@ -20,7 +19,7 @@ pub struct SimDisk(Arc<Device>);
 
 struct Device {
     state: Mutex<State>,
-    clock: SimClock,
+    clock: Arc<dyn Clock>,
     power: Arc<Power>,
 }
 
@@ -56,7 +55,7 @@ enum Kind {
 }
 
 impl SimDisk {
-    pub(crate) fn new(storage: Storage, plan: FaultPlan, clock: SimClock, power: Arc<Power>, seed: u64) -> Self {
+    pub(crate) fn new(storage: Storage, plan: FaultPlan, clock: Arc<dyn Clock>, power: Arc<Power>, seed: u64) -> Self {
         let mut rng = Rng::labelled(seed, "disk");
         let slow_percent = rng.pick(&[0, 10, 50, 90]);
         let state = State { storage, plan, rng, slow_percent, calls: 0, trace: Vec::new() };
@@ -81,6 +80,11 @@ impl SimDisk {
     /// Replaces what goes wrong from now on; calls are counted on.
     pub fn set_plan(&self, plan: FaultPlan) {
         self.0.lock().plan = plan;
+    }
+
+    /// Whether the power went off at a call that the plan named.
+    pub fn is_cut(&self) -> bool {
+        self.0.power.is_cut()
     }
 
     /// Takes the storage out of the machine, for the next life. Drop the world first: what still holds
@@ -158,6 +162,7 @@ impl State {
     fn note(&mut self, power: &Power, call: Call<'_>, outcome: &str) {
         power.note(hash(call.name.as_bytes()) ^ hash(call.path.as_os_str().as_encoded_bytes()).rotate_left(1));
         power.note(hash(call.detail) ^ hash(outcome.as_bytes()).rotate_left(1));
+        tracing::trace!(target: "sim::disk", call = call.name, path = %call.path.display(), bytes = call.detail.len(), outcome);
         if self.plan.trace {
             let (calls, name, path, bytes) = (self.calls, call.name, call.path.display(), call.detail.len());
             self.trace.push(format!("{calls:5} {name:12} {path} +{bytes}: {outcome}"));

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use helios::engine::Mutation;
+use helios::engine::{Mutant, Mutation};
 use sim::cluster::{Outcome, Plan, run};
 
 use crate::variable;
@@ -86,5 +86,51 @@ fn every_acknowledged_event_comes_to_every_node_exactly_once() {
         panic!(
             "{why}\nHELIOS_SIM_SEED={seed} HELIOS_SIM_CLUSTERS=1 cargo test -p sim --test it every_acknowledged_event_comes -- --nocapture"
         );
+    }
+}
+
+/// Seeds within which every deliberate bug must be noticed.
+const MUTANT_SEEDS_MAX: u64 = 100;
+
+#[test]
+fn every_deliberate_bug_of_a_cluster_is_noticed() {
+    // In a debug build a few are enough to see that it works; CI asks for all of them.
+    let wanted = variable("HELIOS_SIM_MUTANTS").unwrap_or(4);
+    let mut survivors = Vec::new();
+    for &mutant in Mutant::CLUSTER.iter().take(wanted) {
+        let noticed = seeds_until_noticed(mutant);
+        match &noticed {
+            Some((seeds, why)) => println!("{mutant:?} | {seeds} | {}", why.lines().next().unwrap_or_default()),
+            None => survivors.push(mutant),
+        }
+    }
+    assert!(survivors.is_empty(), "nobody noticed {survivors:?} in {MUTANT_SEEDS_MAX} seeds each");
+}
+
+fn seeds_until_noticed(mutant: Mutant) -> Option<(u64, String)> {
+    for seed in (1..=MUTANT_SEEDS_MAX).step_by(THREADS) {
+        let found = std::thread::scope(|scope| {
+            let runs: Vec<_> = (seed..seed + THREADS as u64)
+                .map(|seed| {
+                    let plan = Plan { mutation: Mutation::of(mutant), ..plan(seed) };
+                    // A bug that an assertion of the product notices is noticed.
+                    scope.spawn(move || (seed, std::panic::catch_unwind(|| run(&plan))))
+                })
+                .collect();
+            let ended = runs.into_iter().map(|run| run.join().expect("what panics was caught"));
+            ended.filter_map(|(seed, result)| Some((seed, why(result)?))).next()
+        });
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+fn why(result: std::thread::Result<Result<Outcome, String>>) -> Option<String> {
+    match result {
+        Ok(Ok(_)) => None,
+        Ok(Err(why)) => Some(why),
+        Err(_) => Some("an assertion".into()),
     }
 }

@@ -13,8 +13,11 @@
 mod cluster;
 mod control;
 mod faults;
+mod fleet;
 mod mutants;
 mod power_cut;
+mod runs;
+mod s3;
 
 use std::str::FromStr;
 

@@ -37,9 +37,12 @@ pub enum Command {
     /// Make up the logs of a small shop, with a story to be found in them
     #[command(after_help = super::demo::EXAMPLES)]
     Demo(super::demo::DemoArgs),
-    /// Check a data directory offline: every chain, every checksum, the log
-    #[command(after_help = "Example:\n  helios verify --data-dir ./data")]
+    /// Check a data directory offline, or a shared store: every chain, every checksum
+    #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Repair what several nodes share
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Look into a block file
     #[command(subcommand)]
     Block(BlockCommand),
@@ -205,6 +208,24 @@ pub struct VerifyArgs {
     /// The data directory; no server may be using it
     #[arg(long, default_value = "./data")]
     pub data_dir: PathBuf,
+    /// Check this shared store instead; nodes may be using it
+    #[arg(long, value_name = "PATH or s3://BUCKET/PREFIX", conflicts_with = "data_dir")]
+    pub shared_store: Option<String>,
+}
+
+/// `helios store`
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// After a rollback, or a copy in no order: make what the store has now the new history
+    #[command(after_help = ADOPT_EXAMPLES)]
+    Adopt {
+        /// The shared store
+        #[arg(long, value_name = "PATH or s3://BUCKET/PREFIX")]
+        shared_store: String,
+        /// Do it; without, it is only said what would be done
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// `helios block`
@@ -280,6 +301,22 @@ Examples:
   helios search '* | stats count, p95(latency_ms) by service'
   helios search 'status:>=500' --start 2026-06-14T10:00:00Z --end 2026-06-14T11:00:00Z --format csv
   helios search 'timeout' --data-dir ./data      no server needed";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  helios verify --data-dir ./data
+  helios verify --shared-store /mnt/helios
+  helios verify --shared-store s3://bucket/prefix      with the AWS_... variables of the nodes
+
+Nothing is changed.";
+
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  helios store adopt --shared-store /mnt/helios        say what would be done
+  helios store adopt --shared-store /mnt/helios --yes  do it
+
+Of each partition the newest generation holds that is complete. Nodes then bring back by themselves, once each,
+what they still have beyond it; keep their data directories. Nodes may run.";
 
 const INGEST_EXAMPLES: &str = "\
 Examples:

@@ -20,6 +20,7 @@ mod search;
 mod serve;
 pub mod settings;
 mod show_settings;
+mod store;
 mod tail;
 mod verify;
 
@@ -78,6 +79,7 @@ impl Ready {
             (Command::Ingest(args), _) => ingest::run(host, args).await,
             (Command::Export(args), _) => export::run(host, args).await,
             (Command::Verify(args), _) => verify::run(host, args).await,
+            (Command::Store(command), _) => store::run(host, command).await,
             (Command::Block(command), _) => block::run(&command),
             (Command::Settings(args), _) => show_settings::run(&args),
             (Command::Completions { shell }, _) => args::completions(shell),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tracing::{debug, warn};
 
 use super::state::{ProblemKind, Shared, count};
-use crate::chain::{Chain, Commit, Link, StoreError};
+use crate::chain::{Chain, Commit, Link, Store, StoreError};
 use crate::engine::shared::{Edit, Refusal, SharedManifest, check_shared_step};
 use crate::engine::{Base, BlockEntry, Mutant, Replica, SharedHead, layout};
 use crate::event::PartitionKey;
@@ -55,7 +55,7 @@ pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, St
             Some(base) => rolled_back(shared, key, &format!("generation {} is gone", base.generation)),
         });
     };
-    let head = match read(shared, key, &link).await? {
+    let head = match read(&*shared.store, key, &link).await? {
         Ok(head) => head,
         Err(why) => {
             let why = format!("shared generation {}: {why}", link.generation);
@@ -113,7 +113,11 @@ fn rolled_back(shared: &Shared, key: &PartitionKey, why: &str) -> Seen {
 }
 
 /// Reads a generation with its pages. The inner error says what is wrong with it.
-async fn read(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<Result<SharedHead, String>, StoreError> {
+pub(super) async fn read(
+    store: &dyn Store,
+    key: &PartitionKey,
+    link: &Link,
+) -> Result<Result<SharedHead, String>, StoreError> {
     let mut manifest = match SharedManifest::parse(&link.body) {
         Ok(manifest) => manifest,
         Err(why) => return Ok(Err(why)),
@@ -121,7 +125,7 @@ async fn read(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<Result
     if manifest.generation != link.generation {
         return Ok(Err(format!("it says it is generation {}", manifest.generation)));
     }
-    if let Err(why) = Replica::fill_pages(&*shared.store, key, &mut manifest).await {
+    if let Err(why) = Replica::fill_pages(store, key, &mut manifest).await {
         return Ok(Err(why));
     }
     if let Err(why) = manifest.check() {
@@ -184,7 +188,7 @@ pub(super) async fn commit(
         }
         match settle(shared, &chain, next.generation, body).await? {
             Commit::Done(link) => {
-                let Ok(head) = read(shared, key, &link).await? else { return Err(unreadable(key, &link)) };
+                let Ok(head) = read(&*shared.store, key, &link).await? else { return Err(unreadable(key, &link)) };
                 if !shared.mutant(Mutant::FeedBeforeCommit) {
                     shared.changed(key, head.manifest.generation);
                 }
@@ -222,7 +226,7 @@ async fn settle(shared: &Shared, chain: &Chain, generation: u64, body: Bytes) ->
 }
 
 async fn again(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<SharedHead, StoreError> {
-    read(shared, key, link).await?.map_err(|why| {
+    read(&*shared.store, key, link).await?.map_err(|why| {
         shared.trouble(key, ProblemKind::Unreadable, format!("shared generation {}: {why}", link.generation));
         unreadable(key, link)
     })

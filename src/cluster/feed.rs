@@ -29,7 +29,7 @@ pub(super) struct Entry {
 
 /// A partition that was changed.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Change {
+struct Change {
     env: String,
     index: String,
     day: i32,
@@ -57,6 +57,25 @@ impl Entry {
             generation: *generation,
         };
         Self { format: FEED_FORMAT, changed: changed.iter().map(change).collect() }
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
+        let entry: Self = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        if entry.format > FEED_FORMAT {
+            return Err(format!("format {} is newer than this version of helios reads", entry.format));
+        }
+        Ok(entry)
+    }
+
+    /// The partitions that it says were changed, and their newest generations.
+    pub(super) fn changes(self) -> impl Iterator<Item = (PartitionKey, u64)> {
+        self.changed.into_iter().map(|Change { env, index, day, generation }| {
+            (PartitionKey { env: env.into(), index: index.into(), day }, generation)
+        })
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {
@@ -109,16 +128,15 @@ pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> 
 }
 
 fn take(hints: &mut Hints, life: &str, body: &Bytes) {
-    let entry = match serde_json::from_slice::<Entry>(body) {
-        Ok(entry) if entry.format <= FEED_FORMAT => entry,
-        _ => {
-            warn!(life, "an entry of a feed cannot be read: everything is looked at instead");
+    let entry = match Entry::parse(body) {
+        Ok(entry) => entry,
+        Err(why) => {
+            warn!(life, %why, "an entry of a feed cannot be read: everything is looked at instead");
             hints.missed = true;
             return;
         }
     };
-    for Change { env, index, day, generation } in entry.changed {
-        let key = PartitionKey { env: env.into(), index: index.into(), day };
+    for (key, generation) in entry.changes() {
         let newest = hints.changed.entry(key).or_default();
         *newest = generation.max(*newest);
     }

@@ -50,19 +50,15 @@ pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
 
 /// The current incarnation; the first if there is none.
 async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) -> Result<String, StoreError> {
-    loop {
-        if let Some(id) = read(store).await? {
-            return Ok(id);
-        }
-        match write(store, 1, &format!("{:016x}", random()), commit).await? {
-            Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => {
-                return parse(&link).map(|body| body.incarnation);
-            }
-        }
+    if let Some(id) = read(store).await? {
+        return Ok(id);
+    }
+    match write(store, 1, &format!("{:016x}", random()), commit).await? {
+        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => parse(&link).map(|body| body.incarnation),
     }
 }
 
-async fn read(store: &Arc<dyn Store>) -> Result<Option<String>, StoreError> {
+pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<String>, StoreError> {
     let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
     head.map(|link| parse(&link).map(|body| body.incarnation)).transpose()
 }
@@ -86,7 +82,7 @@ fn parse(link: &Link) -> Result<Body, StoreError> {
 ///
 /// # Errors
 /// If the store could not be asked, or somebody else did the same at this time.
-pub async fn renew(store: &Arc<dyn Store>, id: &str, commit: &str) -> Result<(), StoreError> {
+pub(super) async fn renew(store: &Arc<dyn Store>, id: &str, commit: &str) -> Result<(), StoreError> {
     let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
     match write(store, head.map_or(1, |link| link.generation + 1), id, commit).await? {
         Commit::Done(_) => Ok(()),

@@ -12,7 +12,9 @@ mod chains;
 mod compact;
 mod feed;
 mod fetch;
+mod history;
 mod incarnation;
+mod inspect;
 mod node;
 mod pull;
 mod settings;
@@ -23,6 +25,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -31,10 +34,12 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::warn;
 
+pub use history::{History, Missing, PartitionHistory, begin_history};
 pub use node::NodeId;
 pub use settings::ClusterSettings;
 pub use status::{ClusterStatus, LeaderStatus, NodeStatus, OwnStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};
 pub use store::{StoreAddress, StoreOpenError, open_untested, test};
+pub use verify::{Found, StoreReport, verify_store};
 
 use crate::chain::{Store, StoreError};
 use crate::control::{Control, Leases, Roster, campaign};

@@ -100,14 +100,16 @@ async fn cut_tail(
         // The store was rolled back, and an operator said so: what it lost is in the old base, and every node
         // that has that brings it back. The first to send it wins, the others cut theirs.
         Some(old) if old.incarnation != base.incarnation => {
+            tail.from = tail.from.at_most(marks);
             let mut before = Watermarks::default();
             for block in shared {
                 if lies(&before, &block.entry.upto, marks) != Lies::Below {
-                    tail.blocks.extend(cut(core, partition, block, marks).await?);
+                    let cut = cut(core, partition, block, marks).await?;
+                    // The new history may have come in another order.
+                    tail.blocks.extend(cut.map(|cut| above(partition, &cut, &tail.from)));
                 }
                 before.clone_from(&block.entry.upto);
             }
-            tail.from = tail.from.at_most(marks);
             below.clone_from(&old.manifest.watermarks);
         }
         Some(_) => {}

@@ -24,6 +24,7 @@ use super::settings::Settings;
 use super::shared::SharedManifest;
 use super::snapshot::StoredBlock;
 use super::{compact, pages};
+use crate::block::Footer;
 use crate::crypto;
 use crate::event::{Origin, PartitionKey};
 
@@ -332,6 +333,14 @@ impl Replica {
     ) -> Result<(), String> {
         let folder = layout::shared_pages_folder(&layout::partition_folder(key));
         pages::fill(store, &folder, &mut manifest.pages).await
+    }
+
+    /// How many events the bytes of a block say they have.
+    ///
+    /// # Errors
+    /// Why they are no block.
+    pub fn rows_of(block: &[u8]) -> Result<u64, String> {
+        Footer::of_block(block).map(|footer| footer.rows()).map_err(|error| error.to_string())
     }
 
     /// Why an event of this partition would be refused by its age; `None` if it would not be.

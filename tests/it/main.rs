@@ -23,4 +23,5 @@ mod query_oracle;
 mod query_reads;
 mod query_results;
 mod server;
+mod shared_store;
 mod tidy;

@@ -1,0 +1,333 @@
+//! A folder that two nodes share: checking it, and going on with what is left of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use helios::api::access::Door;
+use helios::chain::Store;
+use helios::cli::client::Client;
+use helios::cluster::{ClusterSettings, History, StoreAddress, StoreReport, begin_history, open_store, verify_store};
+use helios::control::Place;
+use helios::crypto::Random;
+use helios::host::{Host, real};
+use helios::node::{Membership, Node, NodeSettings};
+use helios::query::QueryLimits;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::server::patient;
+
+/// A shared folder and what it takes to use it.
+struct Folder {
+    host: Host,
+    folder: TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("store")).unwrap();
+        Self { host: real::host(Arc::new(Random::new()), 2).unwrap(), folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    async fn store(&self) -> Arc<dyn Store> {
+        let life = format!("{:016x}", self.host.entropy.next_u64());
+        open_store(&self.host, &StoreAddress::Folder(self.path()), &BTreeMap::new(), &life).await.unwrap()
+    }
+
+    async fn node(&self, name: &str) -> Member {
+        let never = Duration::from_secs(86_400);
+        let data_dir = self.folder.path().join(name);
+        let control = Place {
+            root: "_control".into(),
+            key_path: self.folder.path().join("key.json"),
+            data_directory: data_dir.clone(),
+            encryption: false,
+            cache_ttl: Duration::ZERO,
+        };
+        let settings = ClusterSettings {
+            sync_interval: never,
+            walk_interval: never,
+            compact_interval: never,
+            sweep_interval: never,
+            ..ClusterSettings::default()
+        };
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let node = NodeSettings {
+            data_dir,
+            listen,
+            door: Door::new(listen, false, Vec::new()).unwrap(),
+            engine: patient(),
+            queries: QueryLimits::default(),
+            line_bytes_max: 1 << 20,
+            connections_max: 64,
+            cluster: Some(Membership { store: self.store().await, store_name: name.into(), control, settings }),
+        };
+        let node = Node::start(self.host.clone(), node).await.unwrap();
+        let client = || Client::new(self.host.clone(), &format!("http://{}", node.addr())).unwrap();
+        Member { client: tokio::sync::Mutex::new(client()), node }
+    }
+
+    async fn verify(&self) -> StoreReport {
+        let before = files(&self.path());
+        let report = verify_store(&self.store().await, &mut |_| ()).await.unwrap();
+        assert!(files(&self.path()) == before, "a check changed the store");
+        report
+    }
+
+    async fn begin(&self, write: bool) -> History {
+        begin_history(&self.host, &self.store().await, write).await.unwrap()
+    }
+
+    /// The only object below `root` in whose path there is `part`, the newest by name.
+    fn newest(&self, root: &str, part: &str) -> PathBuf {
+        let found = files(&self.path().join(root)).into_keys().rfind(|path| path.to_string_lossy().contains(part));
+        self.path().join(root).join(found.unwrap())
+    }
+
+    /// The store as it is now, beside it.
+    fn copy(&self) -> PathBuf {
+        let copy = self.folder.path().join("copy");
+        for (path, bytes) in files(&self.path()) {
+            fs::create_dir_all(copy.join(&path).parent().unwrap()).unwrap();
+            fs::write(copy.join(&path), bytes).unwrap();
+        }
+        copy
+    }
+
+    /// What came since the copy is gone from the partitions.
+    fn roll_back(&self, copy: &Path) {
+        let kept = files(copy);
+        for path in files(&self.path()).into_keys() {
+            if !kept.contains_key(&path) {
+                fs::remove_file(self.path().join(path)).unwrap();
+            }
+        }
+    }
+}
+
+/// Every object with its bytes, but for those of the control plane and the feeds, which nodes write at any time.
+fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            let name = path.strip_prefix(root).unwrap().to_path_buf();
+            let own = !["_control", "_tmp", "probe", "feed"].iter().any(|other| name.starts_with(other));
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(path),
+                false if own && name.extension().is_some_and(|kind| kind != "tmp") => {
+                    found.insert(name, fs::read(path).unwrap());
+                }
+                false => {}
+            }
+        }
+    }
+    found
+}
+
+struct Member {
+    node: Node,
+    client: tokio::sync::Mutex<Client>,
+}
+
+impl Member {
+    /// Stores one event; `ack` as in the route.
+    async fn write(&self, name: &str, ack: &str) {
+        let body = Bytes::from(format!("{{\"timestamp\":\"2026-06-14T10:00:00Z\",\"name\":\"{name}\"}}\n"));
+        let params = [("index", "app"), ("ack", ack)];
+        let answer: Value =
+            self.client.lock().await.post("/api/ingest", &params, Default::default(), body).await.unwrap();
+        assert_eq!((&answer["ingested"], &answer["durability"]), (&1.into(), &ack.into()), "{answer}");
+    }
+
+    /// The names of all events, sorted.
+    async fn names(&self) -> Vec<String> {
+        let params = [("q", "*"), ("limit", "1000")];
+        let answer = self.client.lock().await.get_json("/api/search", &params).await.unwrap();
+        let hits = answer["hits"].as_array().unwrap();
+        let mut names: Vec<_> = hits.iter().map(|hit| hit["fields"]["name"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    async fn sync(&self) {
+        self.node.cluster().unwrap().sync_now().await;
+    }
+
+    async fn problems(&self) -> Vec<&'static str> {
+        self.node.cluster().unwrap().status().await.problems.iter().map(|problem| problem.kind).collect()
+    }
+
+    /// Waits until it has fetched so many blocks of others.
+    async fn fetched(&self, blocks: u64) {
+        while self.node.cluster().unwrap().coverage()["blocks fetched"] < blocks {
+            self.names().await;
+        }
+    }
+}
+
+/// Two nodes, three generations: `a1`, `b1`, `a2`.
+async fn two_nodes(folder: &Folder) -> [Member; 2] {
+    let (a, b) = (folder.node("a").await, folder.node("b").await);
+    a.write("a1", "shared").await;
+    b.write("b1", "shared").await;
+    a.write("a2", "shared").await;
+    b.sync().await;
+    a.fetched(1).await;
+    b.fetched(2).await;
+    [a, b]
+}
+
+fn what(report: &StoreReport) -> Vec<String> {
+    report.found.problems.iter().map(|problem| format!("{}: {}", problem.path, problem.what)).collect()
+}
+
+async fn converge(nodes: &[Member]) {
+    for _ in 0..2 {
+        for node in nodes {
+            node.sync().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sound_store_is_called_sound_and_every_event_in_it_is_counted() {
+    let folder = Folder::new();
+    let _nodes = two_nodes(&folder).await;
+    let report = folder.verify().await;
+    assert_eq!(what(&report), [""; 0]);
+    let found = &report.found;
+    assert_eq!((found.partitions, found.generations, found.blocks, found.rows), (1, 3, 3, 3));
+    assert!(report.incarnation.is_some() && report.foreign.is_empty() && found.strays.is_empty());
+}
+
+#[tokio::test]
+async fn a_flipped_byte_a_missing_block_a_removed_generation_and_a_stray_are_told_apart() {
+    let folder = Folder::new();
+    let _nodes = two_nodes(&folder).await;
+    let manifest = fs::read_to_string(folder.newest("chains", "")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let block = |number: usize| {
+        let id = manifest["blocks"][number]["id"].as_str().unwrap();
+        folder.path().join(format!("blocks/default/app/2026-06-14/{id}.hb"))
+    };
+    let mut bytes = fs::read(block(0)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(block(0), bytes).unwrap();
+    fs::rename(block(1), block(2).with_file_name("00000000000000000000000000000001.hb")).unwrap();
+    fs::remove_file(folder.path().join("chains/default/app/2026-06-14/00000000000000000002.json")).unwrap();
+    fs::write(folder.path().join("chains/readme.txt"), "?").unwrap();
+    let report = folder.verify().await;
+    let problems = what(&report);
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems[0].contains("00000000000000000003.json: the generation before it is missing"), "{problems:?}");
+    assert!(problems[1].contains("changed: its digest is"), "{problems:?}");
+    assert!(problems[2].ends_with("missing; it held 1 events"), "{problems:?}");
+    assert_eq!(report.found.strays.len(), 1, "{report:?}");
+    assert_eq!(report.foreign, ["chains/readme.txt"]);
+}
+
+#[tokio::test]
+async fn after_a_rollback_nodes_stop_and_a_new_history_brings_everything_back_once() {
+    let folder = Folder::new();
+    let nodes = two_nodes(&folder).await;
+    let [a, b] = &nodes;
+    let copy = folder.copy();
+    a.write("a3", "shared").await;
+    b.write("b2", "shared").await;
+    a.sync().await;
+    a.fetched(2).await;
+    b.fetched(3).await;
+    folder.roll_back(&copy);
+    a.sync().await;
+    b.sync().await;
+    assert_eq!((a.problems().await, b.problems().await), (vec!["rolled_back"], vec!["rolled_back"]));
+    a.write("a4", "local").await;
+    let planned = folder.begin(false).await;
+    assert_eq!((planned.begun.is_some(), planned.partitions[0].generation), (false, 3));
+    a.sync().await;
+    assert_eq!(a.problems().await, ["rolled_back"], "a plan changes nothing");
+    let history = folder.begin(true).await;
+    assert_eq!((history.partitions[0].generation, history.partitions[0].faults.len()), (3, 0));
+    assert_ne!(history.begun, history.before);
+    converge(&nodes).await;
+    for node in &nodes {
+        assert_eq!(node.names().await, ["a1", "a2", "a3", "a4", "b1", "b2"]);
+        assert!(node.problems().await.is_empty());
+    }
+    let report = folder.verify().await;
+    assert_eq!((what(&report), report.found.rows), (vec![], 6));
+    let fresh = folder.node("c").await;
+    fresh.sync().await;
+    assert_eq!(fresh.names().await, ["a1", "a2", "a3", "a4", "b1", "b2"]);
+}
+
+#[tokio::test]
+async fn of_a_store_that_was_copied_in_no_order_the_newest_complete_generation_holds() {
+    let folder = Folder::new();
+    let nodes = two_nodes(&folder).await;
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.newest("chains", "")).unwrap()).unwrap();
+    let id = manifest["blocks"][2]["id"].as_str().unwrap();
+    fs::remove_file(folder.newest("blocks", id)).unwrap();
+    assert_eq!(what(&folder.verify().await).len(), 1);
+    let history = folder.begin(true).await;
+    let [partition] = &history.partitions[..] else { panic!("{history:?}") };
+    assert_eq!((partition.head, partition.generation, partition.blocks), (3, 2, 2));
+    assert_eq!(
+        (partition.missing.len(), partition.missing[0].from, partition.missing[0].to),
+        (1, 2, 2),
+        "{partition:?}"
+    );
+    converge(&nodes).await;
+    for node in &nodes {
+        assert_eq!(node.names().await, ["a1", "a2", "b1"]);
+        assert!(node.problems().await.is_empty());
+    }
+    let report = folder.verify().await;
+    assert_eq!((what(&report), report.found.rows), (vec![], 3));
+}
+
+#[tokio::test]
+async fn where_no_generation_is_complete_the_blocks_before_the_first_missing_one_hold() {
+    let folder = Folder::new();
+    let nodes = two_nodes(&folder).await;
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.newest("chains", "")).unwrap()).unwrap();
+    let id = manifest["blocks"][1]["id"].as_str().unwrap();
+    fs::remove_file(folder.newest("blocks", id)).unwrap();
+    let chain = folder.path().join("chains/default/app/2026-06-14");
+    fs::remove_file(chain.join("00000000000000000001.json")).unwrap();
+    fs::write(chain.join("00000000000000000002.json"), "{").unwrap();
+    let history = folder.begin(true).await;
+    let [partition] = &history.partitions[..] else { panic!("{history:?}") };
+    assert_eq!((partition.generation, partition.blocks, partition.blocks_left), (3, 1, 2));
+    converge(&nodes).await;
+    for node in &nodes {
+        assert_eq!(node.names().await, ["a1", "a2", "b1"]);
+    }
+    let report = folder.verify().await;
+    assert_eq!((what(&report), report.found.rows), (vec![], 3));
+}
+
+#[tokio::test]
+async fn a_generation_of_a_newer_format_is_left_alone_and_no_history_begins() {
+    let folder = Folder::new();
+    let _nodes = two_nodes(&folder).await;
+    let newest = folder.newest("chains", "");
+    let text = fs::read_to_string(&newest).unwrap();
+    fs::write(&newest, text.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
+    let before = files(&folder.path());
+    let history = folder.begin(true).await;
+    assert!(history.begun.is_none() && history.refused[0].what.contains("newer"), "{history:?}");
+    assert!(files(&folder.path()) == before, "nothing is written");
+}

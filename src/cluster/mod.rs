@@ -38,7 +38,7 @@ pub use history::{History, Missing, PartitionHistory, begin_history};
 pub use node::NodeId;
 pub use settings::ClusterSettings;
 pub use status::{ClusterStatus, LeaderStatus, NodeStatus, OwnStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};
-pub use store::{StoreAddress, StoreOpenError, open_untested, test};
+pub use store::{StoreAddress, StoreOpenError, open_store, open_untested, test};
 pub use verify::{Found, StoreReport, verify_store};
 
 use crate::chain::{Store, StoreError};

@@ -98,6 +98,23 @@ pub async fn test(host: &Host, store: &Arc<dyn Store>) -> Result<(), probe::Prob
     probe::probe(store, PROBE_FOLDER, host.entropy.fork("probe").as_ref()).await
 }
 
+/// Opens a shared store and tests it.
+///
+/// # Errors
+/// See [`StoreOpenError`].
+pub async fn open_store(
+    host: &Host,
+    address: &StoreAddress,
+    variables: &BTreeMap<String, String>,
+    life: &str,
+) -> Result<Arc<dyn Store>, StoreOpenError> {
+    let store = open_untested(host, address, variables, life).await?;
+    let refused =
+        |error: probe::ProbeError| StoreOpenError::Refused { name: address.to_string(), why: error.to_string() };
+    test(host, &store).await.map_err(refused)?;
+    Ok(store)
+}
+
 /// A client that trusts the machine's certificates, or those of `SSL_CERT_FILE`.
 async fn trust(host: &Host, variables: &BTreeMap<String, String>) -> Result<tls::Client, StoreOpenError> {
     let named = variables.get("SSL_CERT_FILE").filter(|path| !path.is_empty());

@@ -112,6 +112,7 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("sim/src/fleet/tasks.rs", 1),
     ("sim/src/leaks.rs", 2),
     ("sim/src/powercut/campaign.rs", 1),
+    ("sim/tests/it/cluster.rs", 1),
     ("sim/tests/it/runs.rs", 1),
     ("src/block/tests.rs", 2),
     ("src/cli/block.rs", 1),

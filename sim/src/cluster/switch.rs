@@ -40,10 +40,7 @@ impl Switch {
     }
 
     /// Runs a future unless the switch is turned off meanwhile: then it is dropped, and `None`.
-    pub(super) fn guard<F: Future + Send>(&self, future: F) -> Guarded<'_, F::Output>
-    where
-        F: 'static,
-    {
+    pub(super) fn guard<F: Future + Send + 'static>(&self, future: F) -> Guarded<'_, F::Output> {
         Guarded::new(self.clone(), Box::pin(future))
     }
 

@@ -21,7 +21,12 @@ fn plan(seed: u64) -> Plan {
 }
 
 /// Runs seeds on all threads; gives what was seen, by name, and the first failure.
-fn campaign(first: u64, seeds: u64, plan: impl Fn(u64) -> Plan + Sync) -> (Outcome, Option<(u64, String)>) {
+#[allow(clippy::disallowed_methods, reason = "each thread runs worlds of its own")]
+fn campaign(
+    first: u64,
+    seeds: u64,
+    plan: impl Fn(u64) -> Plan + Sync + std::panic::RefUnwindSafe,
+) -> (Outcome, Option<(u64, String)>) {
     let next = AtomicU64::new(first);
     let total = Mutex::new((Outcome::default(), None::<(u64, String)>));
     std::thread::scope(|scope| {
@@ -32,9 +37,10 @@ fn campaign(first: u64, seeds: u64, plan: impl Fn(u64) -> Plan + Sync) -> (Outco
                     if seed >= first + seeds || total.lock().unwrap().1.is_some() {
                         return;
                     }
-                    let result = run(&plan(seed));
+                    // What an assertion of the product notices is noticed.
+                    let result = std::panic::catch_unwind(|| run(&plan(seed)));
                     let mut total = total.lock().unwrap();
-                    match result {
+                    match result.unwrap_or_else(|_| Err("an assertion failed".into())) {
                         Ok(outcome) => add(&mut total.0, outcome),
                         Err(why) => drop(total.1.get_or_insert((seed, why))),
                     }
@@ -119,29 +125,5 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
 }
 
 fn seeds_until_noticed(mutant: Mutant) -> Option<(u64, String)> {
-    for seed in (1..=MUTANT_SEEDS_MAX).step_by(THREADS) {
-        let found = std::thread::scope(|scope| {
-            let runs: Vec<_> = (seed..seed + THREADS as u64)
-                .map(|seed| {
-                    let plan = Plan { mutation: Mutation::of(mutant), ..plan(seed) };
-                    // A bug that an assertion of the product notices is noticed.
-                    scope.spawn(move || (seed, std::panic::catch_unwind(|| run(&plan))))
-                })
-                .collect();
-            let ended = runs.into_iter().map(|run| run.join().expect("what panics was caught"));
-            ended.filter_map(|(seed, result)| Some((seed, why(result)?))).next()
-        });
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
-}
-
-fn why(result: std::thread::Result<Result<Outcome, String>>) -> Option<String> {
-    match result {
-        Ok(Ok(_)) => None,
-        Ok(Err(why)) => Some(why),
-        Err(_) => Some("an assertion".into()),
-    }
+    campaign(1, MUTANT_SEEDS_MAX, |seed| Plan { mutation: Mutation::of(mutant), ..plan(seed) }).1
 }

@@ -84,7 +84,7 @@ test("a node alone explains how to join a cluster, and its top bar says nothing 
 });
 
 for (const scheme of ["light", "dark"] as const) {
-  for (const cluster of ["none", "healthy", "troubled", "unreachable", "conflict"]) {
+  for (const cluster of ["none", "joining", "healthy", "troubled", "unreachable", "conflict"]) {
     test(`the cluster (${cluster}): contrast and roles hold in the ${scheme} theme, and nothing is wider than the window`, async ({ page }) => {
       await page.setViewportSize({ width: 1024, height: 768 });
       await page.emulateMedia({ colorScheme: scheme });

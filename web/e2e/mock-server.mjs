@@ -1,6 +1,6 @@
 /**
  * A stand-in for the server, for working on the page without one: the same endpoints and shapes over events in memory.
- *   node e2e/mock-server.mjs [--port 7399] [--events 20000] [--dist dist] [--cluster none|healthy|troubled|unreachable|conflict]
+ *   node e2e/mock-server.mjs [--port 7399] [--events 20000] [--dist dist] [--cluster none|joining|healthy|troubled|unreachable|conflict]
  * It promises nothing about the query language beyond what `mock/query.mjs` reads.
  */
 import { readFileSync } from "node:fs";

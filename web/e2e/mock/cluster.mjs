@@ -50,4 +50,6 @@ const unreachable = () => {
 
 const conflict = () => ({ ...healthy(), conflict: "99aa88bb77cc66dd" });
 
-export const CLUSTERS = { none: () => ({ enabled: false, warnings: [] }), healthy, troubled, unreachable, conflict };
+const joining = () => ({ enabled: false, warnings: ["the shared store cannot be reached: this node has not joined the others yet"] });
+
+export const CLUSTERS = { none: () => ({ enabled: false, warnings: [] }), joining, healthy, troubled, unreachable, conflict };

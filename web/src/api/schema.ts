@@ -288,7 +288,7 @@ export interface IndexesAnswer {
 export interface IngestAnswer {
   /** Blank lines, which are no events. */
   blank: number;
-  durability: "local";
+  durability: "local" | "shared";
   /** The first 20 of them, by line number from 1. */
   error_details: ({
     line: number;

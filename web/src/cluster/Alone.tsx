@@ -12,6 +12,17 @@ helios serve --shared-store s3://bucket/prefix --control-key-path /etc/helios/co
 helios serve --shared-store /mnt/logs --control-key-path /etc/helios/control.json`,
 };
 
+/** A node that is to share a store and could not reach it yet. */
+export function Joining({ warnings }: { warnings: string[] }) {
+  return (
+    <section className={css.alone} data-testid="joining">
+      <h2>This node has not joined its cluster yet.</h2>
+      <ul>{warnings.map((warning) => <li key={warning}>{warning.charAt(0).toUpperCase() + warning.slice(1)}.</li>)}</ul>
+      <p>It takes events and answers with what is on its own disk, and joins by itself as soon as it can. Look at the network, the credentials and the store; its log says more.</p>
+    </section>
+  );
+}
+
 /** A node without a shared store: what a cluster is, and how to join one. */
 export function Alone() {
   const [kind, setKind] = useState<Kind>("bucket");

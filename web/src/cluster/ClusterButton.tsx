@@ -9,7 +9,12 @@ import { GLANCE_EVERY_MS, useCluster } from "./useCluster";
 export function ClusterButton() {
   const { setView } = useSession();
   const answer = useCluster(GLANCE_EVERY_MS).data?.answer;
-  if (!answer?.enabled) return null;
+  if (answer === undefined) return null;
+  if (!answer.enabled) {
+    if (answer.warnings.length === 0) return null;
+    const says = "Cluster: not joined yet";
+    return <Button onClick={() => setView({ place: "cluster" })} title={says} aria-label={says}>Cluster<span className={css.count}>!</span></Button>;
+  }
   const items = attention(answer);
   const count = items.length;
   const says = count === 0 ? "Cluster: nothing needs attention" : `Cluster: ${plural(count, "thing needs", "things need")} attention`;

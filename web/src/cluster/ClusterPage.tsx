@@ -11,7 +11,7 @@ import { showBoth, showMs } from "../time/instant";
 import { Button } from "../ui/Button";
 import { Mark } from "../ui/Mark";
 import { plural } from "../ui/numbers";
-import { Alone } from "./Alone";
+import { Alone, Joining } from "./Alone";
 import { attention, type Item, stateOf, worst } from "./attention";
 import css from "./Cluster.module.css";
 import { Leaders, Store, Waiting } from "./Facts";
@@ -43,7 +43,7 @@ export function ClusterPage() {
         <PageMenu setOverlay={setOverlay} />
       </header>
       <div className={css.body} role="region" aria-label="State of the cluster" tabIndex={0}>
-        {look && (look.answer.enabled ? <State status={look.answer} askedMs={look.askedMs} /> : <Alone />)}
+        {look && (look.answer.enabled ? <State status={look.answer} askedMs={look.askedMs} /> : look.answer.warnings.length > 0 ? <Joining warnings={look.answer.warnings} /> : <Alone />)}
       </div>
       {overlay === "help" && <Help onClose={() => setOverlay(null)} />}
       {overlay === "palette" && <Palette onClose={() => setOverlay(null)} commands={commandsBeside(view, setView, setOverlay)} />}
@@ -55,7 +55,7 @@ export function ClusterPage() {
 function Summary({ look }: { look: Look | undefined }) {
   const answer = look?.answer;
   if (!answer) return <span role="status" className={css.summary} />;
-  if (!answer.enabled) return <span role="status" className={css.summary}>This node is in no cluster</span>;
+  if (!answer.enabled) return <span role="status" className={css.summary}>{answer.warnings.length > 0 ? <strong className={css.needs}>not joined yet</strong> : "This node is in no cluster"}</span>;
   const alive = answer.nodes.filter((n) => stateOf(n) === "alive").length;
   const silent = answer.nodes.filter((n) => stateOf(n) === "silent").length;
   const items = attention(answer);

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { cleanup, fireEvent, render, screen, within } from "@testing-library/react";
+import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { afterEach, expect, it, vi } from "vitest";
 import { api, ApiError } from "../api/client";
@@ -74,8 +74,8 @@ it("the order of nodes does not depend on the answer's, or on who lives", () => 
 });
 
 it("a row says how a node is in words, with units", () => {
-  render(<Nodes askedMs={Date.parse("2026-06-14T10:00:03Z")} status={status({ nodes: [node({ node: "aa00000000000001", own: true, waiting_events: 1234, waiting_bytes: 3_355_443, lag_seconds: 3 }), node({ alive: false, version: "0.2.0" })] })} />);
-  const [own, other] = screen.getAllByRole("row").slice(1).map((row) => within(row).getAllByRole("cell").map((cell) => cell.textContent));
+  const { container } = render(<Nodes askedMs={Date.parse("2026-06-14T10:00:03Z")} status={status({ nodes: [node({ node: "aa00000000000001", own: true, waiting_events: 1234, waiting_bytes: 3_355_443, lag_seconds: 3 }), node({ alive: false, version: "0.2.0" })] })} />);
+  const [own, other] = [...container.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("td")].map((cell) => cell.textContent));
   expect(own).toEqual(["Alive", "10.0.0.2:7300", "0.1.0", "3 s ago", "0", "1,234 events · 3.2 MiB", "0", "compactor"]);
   expect(other?.slice(0, 3)).toEqual(["Silent", "10.0.0.2:7300", "0.2.0"]);
   expect(screen.getByText("3 s ago", { selector: "[title^='2026-06-14T10:00:00']" })).toBeTruthy();
@@ -98,6 +98,14 @@ it("a node alone is shown how to join a cluster", async () => {
   expect((await screen.findByTestId("alone")).textContent).toContain("--shared-store s3://bucket/prefix");
   fireEvent.click(screen.getByRole("radio", { name: "A folder (NFS)" }));
   expect(screen.getByTestId("alone").textContent).toContain("--shared-store /mnt/logs");
+});
+
+it("a node that waits for its shared store says so, and is not told to join one", async () => {
+  vi.spyOn(api, "cluster").mockResolvedValue({ enabled: false, warnings: ["the shared store cannot be reached"] });
+  show(<><ClusterPage /><ClusterButton /></>);
+  expect((await screen.findByTestId("joining")).textContent).toContain("The shared store cannot be reached.");
+  expect(screen.queryByTestId("alone")).toBeNull();
+  expect(screen.queryByRole("button", { name: "Cluster: not joined yet" })).not.toBeNull();
 });
 
 it("the top bar leads to the cluster only where there is one, and counts what needs attention", async () => {

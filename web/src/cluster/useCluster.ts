@@ -22,7 +22,7 @@ export function useCluster(everyMs: number) {
     refetchInterval: (query) => {
       const { data, error } = query.state;
       if (everyMs === WATCH_EVERY_MS) return everyMs;
-      const pointless = data === undefined ? error instanceof ApiError && error.status !== 0 : !data.answer.enabled;
+      const pointless = data === undefined ? error instanceof ApiError && error.status !== 0 : !data.answer.enabled && data.answer.warnings.length === 0;
       return pointless ? false : everyMs;
     },
   });

@@ -331,3 +331,37 @@ async fn a_generation_of_a_newer_format_is_left_alone_and_no_history_begins() {
     assert!(history.begun.is_none() && history.refused[0].what.contains("newer"), "{history:?}");
     assert!(files(&folder.path()) == before, "nothing is written");
 }
+
+fn helios(args: &[&str]) -> (Option<i32>, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_helios")).args(args).output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn the_commands_say_what_they_found_and_end_with_its_code() {
+    let folder = Folder::new();
+    for member in two_nodes(&folder).await {
+        member.node.stop().await;
+    }
+    let path = folder.path();
+    let store = path.to_str().unwrap();
+    let verify = ["verify", "--shared-store", store];
+    let (code, said, _) = helios(&verify);
+    assert!(code == Some(0) && said.contains("3 blocks, ") && said.contains(" 3 events\n"), "{said}");
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.newest("chains", "")).unwrap()).unwrap();
+    fs::remove_file(folder.newest("blocks", manifest["blocks"][2]["id"].as_str().unwrap())).unwrap();
+    let (code, said, why) = helios(&verify);
+    assert!(code == Some(4) && said.contains("PROBLEM blocks/default/app/2026-06-14/"), "{said}{why}");
+    let adopt = ["store", "adopt", "--shared-store", store];
+    let (code, said, why) = helios(&adopt);
+    assert!(
+        code == Some(1) && why.contains("--yes") && said.contains("generation 2 of 3 holds, 2 blocks"),
+        "{said}{why}"
+    );
+    let (code, said, why) = helios(&[&adopt[..], &["--yes"]].concat());
+    assert!(code == Some(0) && said.contains("begins; the one before was "), "{said}{why}");
+    assert_eq!(helios(&verify).0, Some(0));
+    let empty = tempfile::tempdir().unwrap();
+    let (code, _, why) = helios(&["store", "adopt", "--yes", "--shared-store", empty.path().to_str().unwrap()]);
+    assert!(code == Some(1) && why.contains("no node has ever used"), "{why}");
+}

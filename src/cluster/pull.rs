@@ -11,7 +11,7 @@ use super::chains::{self, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
 use super::{feed, incarnation, upload};
 use crate::chain::StoreError;
-use crate::engine::{Mutant, SharedHead, layout};
+use crate::engine::{Mutant, SharedHead, layout, life_of};
 use crate::event::PartitionKey;
 use crate::host_select;
 
@@ -19,17 +19,34 @@ use crate::host_select;
 pub(super) async fn pull_loop(shared: Arc<Shared>) {
     let jitter = shared.host.entropy.fork("walks");
     let mut walk_at = Duration::ZERO;
+    let mut writers = Some(shared.replica.last_writers().await);
     loop {
         let walk = std::mem::take(&mut *lock(&shared.walk_due)) || shared.now() >= walk_at;
         if walk {
             walk_at = shared.now() + shared.settings.walk_interval.mul_f64(0.75 + draw(jitter.next_u64()) / 2.0);
             walk_now(&shared).await;
+            let went_well = lock(&shared.pulled).error.is_none();
+            if let Some(writers) = writers.take_if(|_| went_well) {
+                announce_for_predecessor(&shared, &writers).await;
+            }
         } else {
             pull(&shared).await;
         }
         host_select! {
             () = shared.replica.stop_requested() => return,
             () = shared.host.clock.sleep(shared.settings.sync_interval) => {}
+        }
+    }
+}
+
+/// Announces what the life before this one may have committed without telling: heads of its own partitions that it
+/// wrote. Others that know them ask the store nothing.
+async fn announce_for_predecessor(shared: &Shared, writers: &BTreeMap<PartitionKey, String>) {
+    for (key, writer) in writers {
+        let Some(base) = shared.replica.base(key).await else { continue };
+        let life = life_of(&base.manifest.commit);
+        if life == writer && life != shared.life() {
+            shared.changed(key, base.generation);
         }
     }
 }

@@ -51,7 +51,7 @@ pub use manifest::{Base, BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest,
 pub use mutant::{Mutant, Mutation};
 pub use open::OpenError;
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};
-pub use replica::{AdoptError, Adopted, Front, Merged, Replica, SharedHead, Waiting};
+pub use replica::{AdoptError, Adopted, Front, Merged, Replica, SharedHead, Waiting, life_of};
 pub use settings::Settings;
 pub use snapshot::{PartitionView, Snapshot, StoredBlock};
 pub use verify::{Problem, VerifyProgress, VerifyReport, verify};

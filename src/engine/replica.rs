@@ -3,7 +3,7 @@
 //! **Promise.** Whatever its caller does, and however often, no event is lost or doubled here: a front is taken from
 //! the front only, a base is adopted whole, and nothing leaves the disk but what an adopted base names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -97,6 +97,11 @@ pub struct Merged {
     pub bytes: Bytes,
 }
 
+/// The life that a commit's id names.
+pub fn life_of(commit: &str) -> &str {
+    commit.split_once('-').map_or(commit, |(life, _)| life)
+}
+
 impl Replica {
     pub(crate) fn new(core: Arc<Core>) -> Self {
         Self(core)
@@ -165,6 +170,16 @@ impl Replica {
     /// The shared generation that this partition stands on; `None` before the first.
     pub async fn base(&self, key: &PartitionKey) -> Option<Base> {
         self.0.partition(key).manifest.lock().await.manifest.base.clone()
+    }
+
+    /// The life that wrote each partition's newest local generation, as its commit says.
+    pub async fn last_writers(&self) -> BTreeMap<PartitionKey, String> {
+        let mut writers = BTreeMap::new();
+        for partition in self.0.all_partitions() {
+            let committed = partition.manifest.lock().await;
+            writers.insert(partition.key.clone(), life_of(&committed.manifest.commit).to_owned());
+        }
+        writers
     }
 
     /// Whether everything of `origin` up to `sequence` is in the adopted base of this partition.

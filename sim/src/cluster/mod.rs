@@ -3,7 +3,7 @@
 //!
 //! **Promise.** A run follows from its seed. After some minutes of faults everything heals; then every node must
 //! come to have every acknowledged event exactly once, and what the store was asked for must be sound at every
-//! commit: [`judge`] recounts each generation from the rows of its blocks.
+//! commit: each generation is recounted from the rows of its blocks.
 //!
 //! **Boundary.** Knows the engine and the cluster as `helios serve` starts them, and the store from outside.
 

@@ -113,15 +113,15 @@ impl Mutant {
 
     /// Those that only a cluster can notice.
     pub const CLUSTER: &'static [Mutant] = &[
-        Self::CompactTakesBase,
         Self::AdoptUncut,
         Self::UploadNotFromFront,
-        Self::UploadAnyWatermark,
-        Self::ReuploadSameId,
-        Self::NoHeadBeforeCreate,
         Self::DeleteUncondemned,
         Self::WatermarksReset,
         Self::LeaseIsFence,
+        Self::CompactTakesBase,
+        Self::UploadAnyWatermark,
+        Self::ReuploadSameId,
+        Self::NoHeadBeforeCreate,
         Self::SweepTrustsClock,
         Self::StraddleDropped,
         Self::AdoptInTwoSteps,

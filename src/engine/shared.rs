@@ -224,7 +224,8 @@ impl SharedManifest {
     /// # Errors
     /// Which rule is broken.
     pub fn check(&self) -> Result<(), String> {
-        block_list::check(&self.pages, &self.blocks, &Watermarks::default(), &self.watermarks)?;
+        let checked = block_list::check(&self.pages, &self.blocks, &Watermarks::default(), &self.watermarks);
+        checked.map_err(|why| format!("S6: {why}"))?;
         match self.entries().find(|entry| self.is_condemned(entry.id)) {
             Some(entry) => Err(format!("S3: block {} is named and condemned", entry.id)),
             None => Ok(()),

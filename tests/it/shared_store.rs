@@ -195,6 +195,7 @@ fn what(report: &StoreReport) -> Vec<String> {
 async fn converge(nodes: &[Member]) {
     for _ in 0..2 {
         for node in nodes {
+            node.node.engine().flush_now().await;
             node.sync().await;
         }
     }

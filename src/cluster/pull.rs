@@ -103,12 +103,8 @@ async fn pull_hinted(shared: &Arc<Shared>) -> Result<(), StoreError> {
     if hints.missed {
         feed::ask_for_walk(shared);
     }
-    lock(&shared.pulled).behind.extend(hints.changed.keys().cloned());
     // What could not be adopted the last time is tried again, whatever the hints say.
-    let mut wanted: BTreeMap<PartitionKey, u64> = BTreeMap::new();
-    for key in lock(&shared.pulled).behind.clone() {
-        wanted.insert(key.clone(), hints.changed.get(&key).copied().unwrap_or(u64::MAX));
-    }
+    let wanted = want(shared, hints.changed);
     adopt_all(shared, wanted).await
 }
 
@@ -129,8 +125,18 @@ async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
         }
     }
     debug!(partitions = newest.len(), "walked over all chains");
-    lock(&shared.pulled).behind.extend(newest.keys().cloned());
-    adopt_all(shared, newest).await
+    let wanted = want(shared, newest);
+    adopt_all(shared, wanted).await
+}
+
+/// Notes what is wanted, and gives all that is.
+fn want(shared: &Shared, generations: BTreeMap<PartitionKey, u64>) -> BTreeMap<PartitionKey, u64> {
+    let mut pulled = lock(&shared.pulled);
+    for (key, generation) in generations {
+        let wanted = pulled.behind.entry(key).or_default();
+        *wanted = generation.max(*wanted);
+    }
+    pulled.behind.clone()
 }
 
 /// Partition and generation that a name below the root of the chains states.
@@ -160,11 +166,15 @@ async fn adopt_one(shared: &Arc<Shared>, key: &PartitionKey, generation: u64) ->
         lock(&shared.pulled).behind.remove(key);
         return Ok(());
     }
-    match chains::head(shared, key).await? {
+    let settled = match chains::head(shared, key).await? {
         Seen::Head(head) if head.manifest.generation > 0 && !looks_older(shared, key, &head).await => {
-            upload::adopt(shared, key, &head).await?;
+            upload::adopt(shared, key, &head).await?
         }
-        Seen::Head(_) | Seen::Troubled => drop(lock(&shared.pulled).behind.remove(key)),
+        Seen::Head(_) | Seen::Troubled => true,
+    };
+    if settled {
+        // This head was read after the hint came: there is no later one that it could have meant.
+        lock(&shared.pulled).behind.retain(|of, wanted| of != key || (*wanted > generation && *wanted != u64::MAX));
     }
     Ok(())
 }

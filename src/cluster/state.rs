@@ -1,6 +1,6 @@
 //! What the parts of a cluster share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -53,8 +53,8 @@ pub(super) struct Shared {
 pub(super) struct Pulled {
     /// Monotonic time of the last round that reached everything it wanted.
     pub(super) ok_at: Option<Duration>,
-    /// Partitions that are known to be behind.
-    pub(super) behind: BTreeSet<PartitionKey>,
+    /// Partitions that are known to be behind, and the generation that is wanted of each.
+    pub(super) behind: BTreeMap<PartitionKey, u64>,
     /// What went wrong in the last round.
     pub(super) error: Option<String>,
 }

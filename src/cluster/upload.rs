@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::{debug, warn};
 
 use super::chains::{self, Edited, Seen};
-use super::state::{ProblemKind, Shared, count};
+use super::state::{ProblemKind, Shared, count, lock};
 use crate::chain::StoreError;
 use crate::engine::shared::{Edit, Refusal};
 use crate::engine::{AdoptError, Front, Mutant, SharedHead, StoredBlock, layout};
@@ -168,7 +168,8 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
                 debug!(partition = %key, dropped = adopted.dropped, "shared blocks left the tail");
             }
             shared.wake_fetch.notify_one();
-            super::state::lock(&shared.pulled).behind.remove(key);
+            // ORDER: what another task read before the hint came does not fulfil it.
+            lock(&shared.pulled).behind.retain(|of, wanted| of != key || *wanted > head.manifest.generation);
             if shared.problem(key).is_some_and(|problem| problem.kind != ProblemKind::Gap) {
                 shared.well(key);
             }

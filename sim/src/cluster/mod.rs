@@ -336,7 +336,8 @@ fn drawn_cluster_settings(rng: &mut Rng) -> ClusterSettings {
     let seconds = |rng: &mut Rng, of: &[u64]| Duration::from_millis(rng.pick(of));
     ClusterSettings {
         sync_interval: seconds(rng, &[500, 2_000, 10_000]),
-        walk_interval: seconds(rng, &[5_000, 30_000, 3_600_000]),
+        // Hints may be lost, and walks heal that: one must come within the time in which all have to agree.
+        walk_interval: seconds(rng, &[5_000, 30_000, 120_000]),
         compact_interval: seconds(rng, &[500, 3_000, 30_000]),
         sweep_interval: seconds(rng, &[500, 5_000, 20_000]),
         grace: seconds(rng, &[0, 1_000, 10_000]),

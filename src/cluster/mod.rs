@@ -22,8 +22,6 @@ mod state;
 mod status;
 mod store;
 mod sweep;
-#[cfg(test)]
-mod tests;
 mod upload;
 mod verify;
 

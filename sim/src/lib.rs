@@ -27,6 +27,10 @@ pub mod trouble;
 pub mod workload;
 mod world;
 
+/// A third of a simulation's time goes by in an allocator. No run depends on addresses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use digest::Digest;
 pub use disk::{DiskFault, FaultPlan, SimDisk, Storage};
 pub use entropy::SeededEntropy;

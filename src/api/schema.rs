@@ -267,7 +267,10 @@ fn cluster_status() -> Value {
         .build();
     let problem = Shape::new()
         .with("partition", described(text(), "`index/day`."))
-        .with("kind", json!({"type": "string", "enum": ["rolled_back", "gap", "unreadable", "damaged_tail"]}))
+        .with(
+            "kind",
+            json!({"type": "string", "enum": ["rolled_back", "gap", "missing", "unreadable", "damaged_tail"]}),
+        )
         .with("message", described(text(), "What happened and what can be done."))
         .build();
     Shape::new()

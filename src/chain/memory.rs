@@ -128,9 +128,11 @@ impl MemoryStore {
         self.lock().objects.clone()
     }
 
-    /// Puts a backup in the place of everything: what came since is gone.
+    /// Puts a backup in the place of everything: what came since is gone, and what was under way.
     pub fn restore(&self, backup: BTreeMap<String, Bytes>) {
-        self.lock().objects = backup;
+        let mut inner = self.lock();
+        inner.objects = backup;
+        inner.late.clear();
     }
 
     /// The keys that are there.

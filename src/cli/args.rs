@@ -225,6 +225,10 @@ pub enum StoreCommand {
         /// Do it; without, it is only said what would be done
         #[arg(long)]
         yes: bool,
+        /// Also give up events that neither the store nor any node has: without, a node whose old blocks are nowhere
+        /// waits for another one that has them
+        #[arg(long)]
+        accept_loss: bool,
     },
 }
 
@@ -314,6 +318,8 @@ const ADOPT_EXAMPLES: &str = "\
 Examples:
   helios store adopt --shared-store /mnt/helios        say what would be done
   helios store adopt --shared-store /mnt/helios --yes  do it
+  helios store adopt --shared-store /mnt/helios --yes --accept-loss
+                                                       only if a node says `missing`, and no node has what is missing
 
 Of each partition the newest generation holds that is complete. Nodes then bring back by themselves, once each,
 what they still have beyond it; keep their data directories. Nodes may run.";

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use super::args::StoreCommand;
 use super::{EXIT_IN_PART, Failure, output};
 use crate::chain::Store;
-use crate::cluster::{History, PartitionHistory, StoreAddress, begin_history, open_store, open_untested};
+use crate::cluster::{Begin, History, PartitionHistory, StoreAddress, begin_history, open_store, open_untested};
 use crate::host::Host;
 
 pub(super) async fn run(host: Host, command: StoreCommand) -> Result<(), Failure> {
-    let StoreCommand::Adopt { shared_store, yes } = command;
+    let StoreCommand::Adopt { shared_store, yes, accept_loss } = command;
     let store = open(&host, &shared_store, yes).await?;
-    let history = begin_history(&host, &store, yes).await;
+    let how = match (yes, accept_loss) {
+        (false, _) => Begin::Look,
+        (true, false) => Begin::Write,
+        (true, true) => Begin::AcceptLoss,
+    };
+    let history = begin_history(&host, &store, how).await;
     let history = history.map_err(|error| Failure::new(format!("no new history was begun: {error}")))?;
     if history.before.is_none() && history.partitions.is_empty() {
         return Err(Failure::new(format!("no node has ever used {shared_store}: is this the right place?")));

@@ -67,6 +67,7 @@ impl OwnFeed {
             }
             self.pending = None;
             self.written += 1;
+            debug!(number = self.written, "own feed written");
             self.trim(shared).await;
         }
     }

@@ -44,7 +44,7 @@ fn nothing() -> SharedHead {
 /// # Errors
 /// If the store could not be asked.
 pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, StoreError> {
-    let base = shared.replica.base(key).await.filter(|base| base.incarnation == shared.incarnation());
+    let base = shared.replica.base(key).await.filter(|base| base.incarnation == shared.incarnation().id);
     let chain = chain_of(shared, key);
     // ORDER: from the generation adopted, not from the next: a head is never deleted, so that if this one is not
     // there, and none after it, the store was rolled back.
@@ -75,6 +75,24 @@ pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, St
         shared.well(key);
     }
     Ok(Seen::Head(head))
+}
+
+/// As [`head`], for who is about to adopt it. Where a new history has nothing of a partition that this node's old base
+/// knows, the chain is begun: what the old base has must be brought back before anything is sent that came later.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn head_to_adopt(shared: &Shared, key: &PartitionKey) -> Result<Seen, StoreError> {
+    let seen = head(shared, key).await?;
+    match seen {
+        Seen::Head(head) if head.manifest.generation == 0 && shared.replica.base(key).await.is_some() => {
+            Ok(match commit(shared, key, head, &Edit::Begin).await? {
+                Edited::Done(head) | Edited::Refused(_, head) => Seen::Head(head),
+                Edited::BlockGone => Seen::Troubled,
+            })
+        }
+        seen => Ok(seen),
+    }
 }
 
 /// Why `head` is no descendant of `base`; `None` if it is one, or the same.
@@ -125,10 +143,7 @@ pub(super) async fn read(
     if manifest.generation != link.generation {
         return Ok(Err(format!("it says it is generation {}", manifest.generation)));
     }
-    if let Err(why) = Replica::fill_pages(store, key, &mut manifest).await {
-        return Ok(Err(why));
-    }
-    if let Err(why) = manifest.check() {
+    if let Err(why) = Replica::fill_pages(store, key, &mut manifest).await?.and_then(|()| manifest.check()) {
         return Ok(Err(why));
     }
     Ok(Ok(SharedHead { manifest: Arc::new(manifest), body: link.body.clone(), digest: link.digest.clone() }))
@@ -149,9 +164,9 @@ pub(super) async fn commit(
     let mut current = current;
     for attempt in 0..EDIT_TRIES {
         let edit = &match edit {
-            Edit::Upload { blocks, upto, .. } if shared.mutant(Mutant::UploadAnyWatermark) => {
+            Edit::Upload { blocks, upto, lost, .. } if shared.mutant(Mutant::UploadAnyWatermark) => {
                 let needs = current.manifest.watermarks.clone();
-                Edit::Upload { needs, blocks: blocks.clone(), upto: upto.clone() }
+                Edit::Upload { needs, blocks: blocks.clone(), upto: upto.clone(), lost: lost.clone() }
             }
             edit => edit.clone(),
         };
@@ -253,7 +268,7 @@ async fn blocks_are_there(shared: &Shared, key: &PartitionKey, edit: &Edit) -> R
     let named: Vec<&Arc<BlockEntry>> = match edit {
         Edit::Upload { blocks, .. } => blocks.iter().collect(),
         Edit::Merge { merged, .. } => vec![merged],
-        Edit::Retire | Edit::Condemn(_) | Edit::Forget(_) => Vec::new(),
+        Edit::Begin | Edit::Retire | Edit::Condemn(_) | Edit::Forget(_) => Vec::new(),
     };
     let folder = layout::partition_folder(key);
     for entry in named {

@@ -11,7 +11,7 @@ use super::upload;
 use crate::chain::StoreError;
 use crate::control::Leadership;
 use crate::engine::shared::Edit;
-use crate::engine::{Mutant, layout};
+use crate::engine::{BlockId, Mutant, layout};
 use crate::event::PartitionKey;
 use crate::host_select;
 
@@ -72,14 +72,31 @@ async fn merge_run(shared: &Arc<Shared>, key: &PartitionKey) -> Result<bool, Sto
             shared.store.delete(&layout::shared_block_key(&layout::partition_folder(key), block.entry.id)).await?;
         }
     }
+    let id = merged.entry.id;
     let edit = Edit::Merge { inputs: ids, merged: Arc::new(merged.entry) };
     match chains::commit(shared, key, head, &edit).await? {
         Edited::Done(head) => {
             count(&shared.counters.merges);
             debug!(partition = %key, generation = head.manifest.generation, "shared blocks merged");
-            upload::adopt(shared, key, &head).await
+            let adopted = upload::adopt(shared, key, &head).await?;
+            keep(shared, key, id, merged.bytes).await;
+            Ok(adopted)
         }
         // Another leader, or retention, was there before: the object that was made is swept.
         Edited::Refused(..) | Edited::BlockGone => Ok(false),
+    }
+}
+
+/// The merged block need not be fetched where it was made. Nothing rests on it.
+async fn keep(shared: &Shared, key: &PartitionKey, id: BlockId, bytes: Bytes) {
+    // With a bound the fetcher decides what may be here.
+    if shared.settings.cache_bytes.is_some() {
+        return;
+    }
+    let blocks = shared.replica.base_blocks(key);
+    if let Some(block) = blocks.iter().find(|block| block.entry.id == id)
+        && let Err(error) = shared.replica.keep(key, block, bytes).await
+    {
+        debug!(%error, partition = %key, block = %id, "a merged block was not kept and will be fetched");
     }
 }

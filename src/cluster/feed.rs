@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::state::{Shared, lock};
 use crate::chain::StoreError;
@@ -113,8 +113,11 @@ pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> 
     let mut offsets = shared.offsets.lock().await;
     for (life, numbers) in &feeds {
         let known = offsets.0.get(*life).copied().unwrap_or(0);
-        hints.missed |= numbers.first().is_some_and(|first| *first > known + 1);
+        let mut next = known + 1;
         for number in numbers.iter().filter(|number| **number > known) {
+            // Also between two: an entry that could not be deleted stays when younger ones go.
+            hints.missed |= *number != next;
+            next = number + 1;
             match shared.store.get(&key_of(life, *number)).await? {
                 Some(body) => take(&mut hints, life, &body),
                 // It was collected since the list.
@@ -124,6 +127,9 @@ pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> 
         }
     }
     offsets.0.extend(read_to);
+    if hints.missed || !hints.changed.is_empty() {
+        debug!(changed = ?hints.changed, missed = hints.missed, "feeds read");
+    }
     Ok(hints)
 }
 

@@ -29,6 +29,10 @@ pub(super) async fn fetch(shared: &Arc<Shared>) {
     partitions.sort_by_key(|key| std::cmp::Reverse(key.day));
     let mut used = 0u64;
     for key in partitions {
+        // What a store that was rolled back has lost may be here only.
+        if shared.problem(&key).is_some_and(|problem| problem.kind.is_about_history()) {
+            continue;
+        }
         for block in shared.replica.evictable(&key).iter().rev() {
             used = used.saturating_add(block.entry.bytes);
             if let Err(error) = place(shared, &key, block, used <= limit).await {
@@ -52,9 +56,10 @@ async fn place(shared: &Shared, key: &PartitionKey, block: &StoredBlock, within:
             debug!(partition = %key, block = %block.entry.id, "shared block fetched");
         }
         (false, true) => {
-            shared.replica.evict(key, block).await?;
-            count(&shared.counters.evicted);
-            debug!(partition = %key, block = %block.entry.id, "shared block evicted");
+            if shared.replica.evict(key, block).await? {
+                count(&shared.counters.evicted);
+                debug!(partition = %key, block = %block.entry.id, "shared block evicted");
+            }
         }
         _ => {}
     }

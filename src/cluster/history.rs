@@ -20,7 +20,7 @@ use crate::chain::{Commit, Link, Store, StoreError};
 use crate::crypto;
 use crate::engine::manifest::Digest;
 use crate::engine::shared::{Condemned, SHARED_FORMAT, SharedManifest};
-use crate::engine::{BlockEntry, BlockId, Problem, Settings, Watermarks, layout};
+use crate::engine::{BlockEntry, BlockId, Incarnation, Problem, Settings, Watermarks, layout};
 use crate::event::{Origin, PartitionKey};
 use crate::host::{Entropy, Host};
 
@@ -71,12 +71,25 @@ pub struct Missing {
     pub to: u64,
 }
 
-/// Says what a new history would be, and with `write` begins it.
+/// What to do about a new history.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Begin {
+    /// Only say what it would be.
+    Look,
+    /// Begin it. A node that neither has what its old base names nor finds it in the store waits for another one
+    /// that has it.
+    Write,
+    /// Begin it, and give up what no node has: nodes note it as lost and go on.
+    AcceptLoss,
+}
+
+/// Says what a new history would be, and begins it if asked to.
 ///
 /// # Errors
 /// If the store could not be asked, or refused something: then the old history holds. It may be run again.
-pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, write: bool) -> Result<History, StoreError> {
-    let mut history = History { before: incarnation::read(store).await?, ..History::default() };
+pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> Result<History, StoreError> {
+    let before = incarnation::read(store).await?.map(|before| before.id);
+    let mut history = History { before, ..History::default() };
     let announced = announced(store).await?;
     let mut chosen = Vec::new();
     for key in inspect::inventory(store).await?.keys {
@@ -88,7 +101,8 @@ pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, write: bool) -> 
     }
     // A store that nobody has used is likely the wrong place: nothing is left there.
     let used = history.before.is_some() || !chosen.is_empty();
-    let begin = write && used && history.refused.is_empty();
+    let begin = how != Begin::Look && used && history.refused.is_empty();
+    let accepts_loss = how == Begin::AcceptLoss;
     let entropy = host.entropy.fork("history");
     let life = format!("{:016x}", entropy.next_u64());
     let writer = Writer { host, store, entropy: &*entropy, life: &life };
@@ -99,8 +113,9 @@ pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, write: bool) -> 
     }
     if begin {
         let id = format!("{:016x}", entropy.next_u64());
-        incarnation::renew(store, &id, &format!("{life}-0")).await?;
-        history.begun = Some(id);
+        let incarnation = Incarnation { id, accepts_loss };
+        incarnation::renew(store, &incarnation, &format!("{life}-0")).await?;
+        history.begun = Some(incarnation.id);
     }
     Ok(history)
 }

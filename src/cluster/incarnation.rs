@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::state::Shared;
 use crate::chain::{Chain, Commit, Link, Store, StoreError};
+use crate::engine::Incarnation;
 
 /// The chain of incarnations.
 pub(super) const FOLDER: &str = "incarnation";
@@ -21,6 +22,15 @@ struct Body {
     floor: u64,
     incarnation: String,
     commit: String,
+    /// What the store lost and no node has is given up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    accepts_loss: bool,
+}
+
+impl Body {
+    fn into_incarnation(self) -> Incarnation {
+        Incarnation { id: self.incarnation, accepts_loss: self.accepts_loss }
+    }
 }
 
 /// Reads the incarnation, or begins the first.
@@ -30,7 +40,7 @@ struct Body {
 pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let random = || shared.host.entropy.fork("incarnation").next_u64();
     let id = ensure(&shared.store, random, &shared.replica.commit_id()).await?;
-    shared.set_incarnation(&id);
+    shared.set_incarnation(id);
     Ok(())
 }
 
@@ -39,32 +49,39 @@ pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
 /// # Errors
 /// If the store could not be asked.
 pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
-    let Some(id) = read(&shared.store).await? else { return Ok(false) };
-    if id == shared.incarnation() {
+    let Some(incarnation) = read(&shared.store).await? else { return Ok(false) };
+    if incarnation == shared.incarnation() {
         return Ok(false);
     }
-    warn!(incarnation = %id, "the shared store has a new history");
-    shared.set_incarnation(&id);
+    warn!(incarnation = %incarnation.id, accepts_loss = incarnation.accepts_loss, "the shared store has a new history");
+    shared.set_incarnation(incarnation);
     Ok(true)
 }
 
 /// The current incarnation; the first if there is none.
-async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) -> Result<String, StoreError> {
+async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) -> Result<Incarnation, StoreError> {
     if let Some(id) = read(store).await? {
         return Ok(id);
     }
-    match write(store, 1, &format!("{:016x}", random()), commit).await? {
-        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => parse(&link).map(|body| body.incarnation),
+    let first = Incarnation { id: format!("{:016x}", random()), accepts_loss: false };
+    match write(store, 1, &first, commit).await? {
+        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => parse(&link).map(Body::into_incarnation),
     }
 }
 
-pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<String>, StoreError> {
+pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<Incarnation>, StoreError> {
     let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
-    head.map(|link| parse(&link).map(|body| body.incarnation)).transpose()
+    head.map(|link| parse(&link).map(Body::into_incarnation)).transpose()
 }
 
-async fn write(store: &Arc<dyn Store>, generation: u64, id: &str, commit: &str) -> Result<Commit, StoreError> {
-    let body = Body { format: FORMAT, floor: 1, incarnation: id.to_owned(), commit: commit.to_owned() };
+async fn write(
+    store: &Arc<dyn Store>,
+    generation: u64,
+    incarnation: &Incarnation,
+    commit: &str,
+) -> Result<Commit, StoreError> {
+    let Incarnation { id, accepts_loss } = incarnation.clone();
+    let body = Body { format: FORMAT, floor: 1, incarnation: id, commit: commit.to_owned(), accepts_loss };
     let body = Bytes::from(serde_json::to_vec(&body).expect("an incarnation is plain data"));
     Chain::new(Arc::clone(store), FOLDER.into()).commit(generation, body).await
 }
@@ -82,9 +99,9 @@ fn parse(link: &Link) -> Result<Body, StoreError> {
 ///
 /// # Errors
 /// If the store could not be asked, or somebody else did the same at this time.
-pub(super) async fn renew(store: &Arc<dyn Store>, id: &str, commit: &str) -> Result<(), StoreError> {
+pub(super) async fn renew(store: &Arc<dyn Store>, incarnation: &Incarnation, commit: &str) -> Result<(), StoreError> {
     let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
-    match write(store, head.map_or(1, |link| link.generation + 1), id, commit).await? {
+    match write(store, head.map_or(1, |link| link.generation + 1), incarnation, commit).await? {
         Commit::Done(_) => Ok(()),
         Commit::Lost(_) | Commit::Untold(_) => {
             Err(StoreError::definite(FOLDER, "another command began a new history at the same time"))

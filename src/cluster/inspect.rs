@@ -36,15 +36,13 @@ pub(super) async fn inventory(store: &Arc<dyn Store>) -> Result<Inventory, Store
 
 /// The partition that a name below one of the roots states.
 fn parse(root: &str, name: &str) -> Option<PartitionKey> {
-    let parts: Vec<&str> = name.split('/').collect();
-    let &[env, index, day, file] = parts.as_slice() else { return None };
+    let (key, file) = layout::parse_in_partition(name)?;
     let known = match root {
         layout::SHARED_CHAINS => crate::chain::parse_name(file).is_some(),
         layout::SHARED_BLOCKS => layout::parse_block_name(file).is_some(),
         _ => layout::parse_page_name(file).is_some(),
     };
-    let day = PartitionKey::parse_day(day).filter(|_| known)?;
-    Some(PartitionKey { env: env.into(), index: index.into(), day })
+    known.then_some(key)
 }
 
 pub(super) fn chain_of(store: &Arc<dyn Store>, key: &PartitionKey) -> Chain {

@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::warn;
 
-pub use history::{History, Missing, PartitionHistory, begin_history};
+pub use history::{Begin, History, Missing, PartitionHistory, begin_history};
 pub use node::NodeId;
 pub use settings::ClusterSettings;
 pub use status::{ClusterStatus, LeaderStatus, NodeStatus, OwnStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};

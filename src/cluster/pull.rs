@@ -8,10 +8,10 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::chains::{self, Seen};
-use super::state::{ProblemKind, Shared, count, lock};
+use super::state::{Pulled, Shared, count, lock};
 use super::{feed, incarnation, upload};
 use crate::chain::StoreError;
-use crate::engine::{Mutant, SharedHead, layout, life_of};
+use crate::engine::{LeftAs, Mutant, SharedHead, layout, life_of};
 use crate::event::PartitionKey;
 use crate::host_select;
 
@@ -19,15 +19,15 @@ use crate::host_select;
 pub(super) async fn pull_loop(shared: Arc<Shared>) {
     let jitter = shared.host.entropy.fork("walks");
     let mut walk_at = Duration::ZERO;
-    let mut writers = Some(shared.replica.last_writers().await);
+    let mut left = Some(shared.replica.left_as().await);
     loop {
         let walk = std::mem::take(&mut *lock(&shared.walk_due)) || shared.now() >= walk_at;
         if walk {
             walk_at = shared.now() + shared.settings.walk_interval.mul_f64(0.75 + draw(jitter.next_u64()) / 2.0);
             walk_now(&shared).await;
             let went_well = lock(&shared.pulled).error.is_none();
-            if let Some(writers) = writers.take_if(|_| went_well) {
-                announce_for_predecessor(&shared, &writers).await;
+            if let Some(left) = left.take_if(|_| went_well) {
+                announce_for_others(&shared, &left).await;
             }
         } else {
             pull(&shared).await;
@@ -39,14 +39,16 @@ pub(super) async fn pull_loop(shared: Arc<Shared>) {
     }
 }
 
-/// Announces what the life before this one may have committed without telling: heads of its own partitions that it
-/// wrote. Others that know them ask the store nothing.
-async fn announce_for_predecessor(shared: &Shared, writers: &BTreeMap<PartitionKey, String>) {
-    for (key, writer) in writers {
-        let Some(base) = shared.replica.base(key).await else { continue };
-        let life = life_of(&base.manifest.commit);
-        if life == writer && life != shared.life() {
-            shared.changed(key, base.generation);
+/// Announces what may have been committed without a word, by the life before this one or by one that is gone for
+/// good: what the first walk has brought, and heads that this node stood on already that the life before it wrote.
+/// Others that know them ask the store nothing.
+async fn announce_for_others(shared: &Shared, left: &BTreeMap<PartitionKey, LeftAs>) {
+    for key in shared.replica.partitions() {
+        let Some(base) = shared.replica.base(&key).await else { continue };
+        let writer = life_of(&base.manifest.commit);
+        let told = left.get(&key).is_some_and(|left| left.base == base.generation && left.writer != writer);
+        if !told && writer != shared.life() {
+            shared.changed(&key, base.generation);
         }
     }
 }
@@ -95,7 +97,7 @@ fn note(shared: &Shared, result: Result<(), StoreError>) {
 }
 
 async fn pull_hinted(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let stuck = shared.problems().values().any(|problem| problem.kind == ProblemKind::RolledBack);
+    let stuck = shared.problems().values().any(|problem| problem.kind.is_about_history());
     if stuck && incarnation::changed(shared).await? {
         return walk_all(shared).await;
     }
@@ -121,7 +123,7 @@ async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
     // A partition that is adopted here and gone there was rolled back: asking for it says so.
     for key in shared.replica.partitions() {
         if shared.replica.base(&key).await.is_some() {
-            newest.entry(key).or_insert(u64::MAX);
+            newest.entry(key).or_insert(Pulled::ANY);
         }
     }
     debug!(partitions = newest.len(), "walked over all chains");
@@ -141,9 +143,7 @@ fn want(shared: &Shared, generations: BTreeMap<PartitionKey, u64>) -> BTreeMap<P
 
 /// Partition and generation that a name below the root of the chains states.
 fn parse(name: &str) -> Option<(PartitionKey, u64)> {
-    let mut parts = name.split('/');
-    let (env, index, day, file) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let key = PartitionKey { env: env.into(), index: index.into(), day: PartitionKey::parse_day(day)? };
+    let (key, file) = layout::parse_in_partition(name)?;
     Some((key, crate::chain::parse_name(file)?))
 }
 
@@ -161,12 +161,12 @@ async fn adopt_all(shared: &Arc<Shared>, wanted: BTreeMap<PartitionKey, u64>) ->
 
 async fn adopt_one(shared: &Arc<Shared>, key: &PartitionKey, generation: u64) -> Result<(), StoreError> {
     let base = shared.replica.base(key).await;
-    let current = base.filter(|base| base.incarnation == shared.incarnation());
+    let current = base.filter(|base| base.incarnation == shared.incarnation().id);
     if current.is_some_and(|base| base.generation == generation) {
-        lock(&shared.pulled).behind.remove(key);
+        lock(&shared.pulled).fulfil(key, generation);
         return Ok(());
     }
-    let settled = match chains::head(shared, key).await? {
+    let settled = match chains::head_to_adopt(shared, key).await? {
         Seen::Head(head) if head.manifest.generation > 0 && !looks_older(shared, key, &head).await => {
             upload::adopt(shared, key, &head).await?
         }
@@ -174,7 +174,7 @@ async fn adopt_one(shared: &Arc<Shared>, key: &PartitionKey, generation: u64) ->
     };
     if settled {
         // This head was read after the hint came: there is no later one that it could have meant.
-        lock(&shared.pulled).behind.retain(|of, wanted| of != key || (*wanted > generation && *wanted != u64::MAX));
+        lock(&shared.pulled).fulfil(key, generation);
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::node::NodeId;
 use super::{ClusterParts, ClusterSettings};
 use crate::chain::Store;
 use crate::control::{Control, Leadership, Roster};
-use crate::engine::{Mutant, Replica};
+use crate::engine::{Incarnation, Mutant, Replica};
 use crate::event::PartitionKey;
 use crate::host::Host;
 
@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// Partitions that were changed here and are not announced yet, with the newest generation.
     pub(super) unannounced: Mutex<BTreeMap<PartitionKey, u64>>,
+    /// The newest generation of each partition that was ever among them.
+    told: Mutex<BTreeMap<PartitionKey, u64>>,
     pub(super) wake_announce: Notify,
     pub(super) wake_fetch: Notify,
     /// Blocks may have become small neighbours, or a day too old.
@@ -41,7 +43,7 @@ pub(super) struct Shared {
     /// Everything must be looked at, whatever the feeds say.
     pub(super) walk_due: Mutex<bool>,
     pub(super) pulled: Mutex<Pulled>,
-    incarnation: Mutex<String>,
+    incarnation: Mutex<Incarnation>,
     problems: Mutex<BTreeMap<String, Problem>>,
     roster: Mutex<Option<Arc<Roster>>>,
     leaders: Mutex<Option<(Leadership, Leadership)>>,
@@ -59,6 +61,17 @@ pub(super) struct Pulled {
     pub(super) error: Option<String>,
 }
 
+impl Pulled {
+    /// Wanted of a partition of which no generation is known to be there: whatever the chain has.
+    pub(super) const ANY: u64 = u64::MAX;
+
+    /// What was wanted up to this generation is there, or is known not to be had. A hint for a later one, which may
+    /// have come meanwhile, stays.
+    pub(super) fn fulfil(&mut self, key: &PartitionKey, generation: u64) {
+        self.behind.retain(|of, wanted| of != key || (*wanted > generation && *wanted != Self::ANY));
+    }
+}
+
 /// Why a partition is not shared.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Problem {
@@ -72,6 +85,8 @@ pub(super) enum ProblemKind {
     RolledBack,
     /// The store lacks events that left this node's tail: sending what comes after would hide it.
     Gap,
+    /// The store begins a new history, and what it lacks is not here either.
+    Missing,
     /// What lies there cannot be read, or is of a newer format.
     Unreadable,
     /// A block of the own tail cannot be read.
@@ -79,10 +94,16 @@ pub(super) enum ProblemKind {
 }
 
 impl ProblemKind {
+    /// Whether the store's history is not this node's.
+    pub(super) fn is_about_history(self) -> bool {
+        matches!(self, Self::RolledBack | Self::Gap | Self::Missing)
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::RolledBack => "rolled_back",
             Self::Gap => "gap",
+            Self::Missing => "missing",
             Self::Unreadable => "unreadable",
             Self::DamagedTail => "damaged_tail",
         }
@@ -125,6 +146,7 @@ impl Shared {
             settings,
             counters: Counters::default(),
             unannounced: Mutex::default(),
+            told: Mutex::default(),
             wake_announce: Notify::new(),
             wake_fetch: Notify::new(),
             wake_compact: Notify::new(),
@@ -158,20 +180,27 @@ impl Shared {
         Arc::clone(lock(&self.uploading).entry(key.clone()).or_default())
     }
 
-    pub(super) fn incarnation(&self) -> String {
+    /// Which history the store has.
+    pub(super) fn incarnation(&self) -> Incarnation {
         lock(&self.incarnation).clone()
     }
 
-    pub(super) fn set_incarnation(&self, id: &str) {
-        id.clone_into(&mut lock(&self.incarnation));
+    pub(super) fn set_incarnation(&self, incarnation: Incarnation) {
+        *lock(&self.incarnation) = incarnation;
+        // Its generations may have smaller numbers.
+        lock(&self.told).clear();
     }
 
-    /// Notes that a partition has a newer generation than the others may know.
+    /// Notes that a partition has a newer generation than the others may know. What was noted before is not said again.
     pub(super) fn changed(&self, key: &PartitionKey, generation: u64) {
-        let mut unannounced = lock(&self.unannounced);
-        let newest = unannounced.entry(key.clone()).or_default();
-        *newest = generation.max(*newest);
-        drop(unannounced);
+        let mut told = lock(&self.told);
+        let newest = told.entry(key.clone()).or_default();
+        if generation <= *newest {
+            return;
+        }
+        *newest = generation;
+        lock(&self.unannounced).insert(key.clone(), generation);
+        drop(told);
         self.wake_announce.notify_one();
     }
 

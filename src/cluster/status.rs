@@ -200,7 +200,7 @@ fn store(shared: &Shared) -> SharedStoreStatus {
     let requests: Requests = shared.store.requests();
     SharedStoreStatus {
         name: shared.store_name.clone(),
-        incarnation: shared.incarnation(),
+        incarnation: shared.incarnation().id,
         error: pulled.error,
         read_seconds_ago: pulled.ok_at.map(|at| shared.now().saturating_sub(at).as_secs()),
         behind: pulled.behind.len(),

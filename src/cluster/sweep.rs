@@ -15,10 +15,11 @@ use super::state::{Shared, count};
 use super::{feed, upload};
 use crate::chain::StoreError;
 use crate::control::Leadership;
-use crate::engine::retention::ClockCheck;
+use crate::engine::retention::Calendar;
 use crate::engine::shared::{Edit, SharedManifest};
 use crate::engine::{BlockId, Mutant, SharedHead, layout};
 use crate::event::PartitionKey;
+use crate::host::UnixNanos;
 use crate::host_select;
 
 /// When this node first saw something in a state.
@@ -33,48 +34,87 @@ pub(super) struct Ages {
 /// Sweeps while this node leads, until the engine stops.
 pub(super) async fn sweep_loop(shared: Arc<Shared>, leadership: Leadership) {
     // ORDER: now, not when this node comes to lead: the calendar may have jumped by then.
-    let (mut ages, clock) = (Ages::default(), ClockCheck::begin(&*shared.host.clock));
+    let (mut ages, calendar) = (Ages::default(), Calendar::begin(&*shared.host.clock));
     loop {
         host_select! {
             () = shared.replica.stop_requested() => return,
             () = shared.host.clock.sleep(shared.settings.sweep_interval) => {}
         }
         if shared.conflict().is_none() && leadership.leads() {
-            sweep(&shared, &mut ages, &clock).await;
+            sweep(&shared, &mut ages, &calendar).await;
         }
     }
 }
 
 /// One round over all partitions.
-pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages, clock: &ClockCheck) {
-    let stated = shared.store.date();
-    let agrees = clock.agrees(&*shared.host.clock)
-        && stated.is_none_or(|date| ClockCheck::agrees_with(&*shared.host.clock, date));
-    let clocks_agree = agrees || shared.mutant(Mutant::SweepTrustsClock);
-    if !clocks_agree {
+pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar) {
+    if today(shared, calendar).is_none() {
         warn!("this node's calendar has jumped, or is not the shared store's: nothing is retired");
     }
-    for key in shared.replica.partitions() {
-        if let Err(error) = sweep_partition(shared, &key, ages, clocks_agree).await {
-            warn!(%error, partition = %key, "a partition could not be swept and will be tried again");
-        }
+    if let Err(error) = sweep_blocks(shared, ages, calendar).await {
+        warn!(%error, "the shared blocks could not be listed and will be swept later");
     }
     if let Err(error) = sweep_feeds(shared, ages).await {
         debug!(%error, "feeds of dead nodes are left for later");
     }
 }
 
+/// The time by which days are retired; `None` if no clock can be believed.
+fn today(shared: &Shared, calendar: &Calendar) -> Option<UnixNanos> {
+    let clock = &*shared.host.clock;
+    match shared.mutant(Mutant::SweepTrustsClock) {
+        true => Some(clock.wall()),
+        false => calendar.now(clock, shared.store.date()),
+    }
+}
+
+/// One list over all blocks says which partitions need a look: a quiet one costs no request of its own.
+async fn sweep_blocks(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar) -> Result<(), StoreError> {
+    let mut listed: BTreeMap<PartitionKey, BTreeSet<BlockId>> = BTreeMap::new();
+    for object in shared.store.list_all(layout::SHARED_BLOCKS, "").await? {
+        let Some((key, file)) = layout::parse_in_partition(&object.name) else { continue };
+        if let Some(id) = layout::parse_block_name(file) {
+            listed.entry(key).or_default().insert(id);
+        }
+    }
+    // Also those of which there are only blocks: who sent them may be gone before it said so.
+    let mut keys: BTreeSet<PartitionKey> = shared.replica.partitions().into_iter().collect();
+    keys.extend(listed.keys().cloned());
+    for key in keys {
+        let there = listed.remove(&key).unwrap_or_default();
+        if !needs_a_look(shared, &key, &there, calendar).await {
+            ages.unnamed.retain(|(of, _), _| *of != key);
+            continue;
+        }
+        if let Err(error) = sweep_partition(shared, &key, &there, ages, calendar).await {
+            warn!(%error, partition = %key, "a partition could not be swept and will be tried again");
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is anything to do, by what this node has adopted.
+async fn needs_a_look(shared: &Shared, key: &PartitionKey, there: &BTreeSet<BlockId>, calendar: &Calendar) -> bool {
+    let Some(base) = shared.replica.base(key).await else { return !there.is_empty() };
+    let named: BTreeSet<BlockId> = base.manifest.entries().map(|entry| entry.id).collect();
+    (!named.is_empty() && is_past_retention(shared, key, calendar))
+        || !base.manifest.condemned.is_empty()
+        || !there.is_subset(&named)
+}
+
+fn is_past_retention(shared: &Shared, key: &PartitionKey, calendar: &Calendar) -> bool {
+    today(shared, calendar).is_some_and(|now| shared.replica.is_past_retention(key, now))
+}
+
 async fn sweep_partition(
     shared: &Arc<Shared>,
     key: &PartitionKey,
+    there: &BTreeSet<BlockId>,
     ages: &mut Ages,
-    may_retire: bool,
+    calendar: &Calendar,
 ) -> Result<(), StoreError> {
     let Seen::Head(mut head) = chains::head(shared, key).await? else { return Ok(()) };
-    if head.manifest.generation == 0 {
-        return Ok(());
-    }
-    if may_retire && shared.replica.refusal(key).is_some() && head.manifest.entries().next().is_some() {
+    if head.manifest.entries().next().is_some() && is_past_retention(shared, key, calendar) {
         info!(partition = %key, "retention removes a day");
         head = edit(shared, key, head, &Edit::Retire).await?;
         if shared.mutant(Mutant::SharedChainDeleted) {
@@ -84,7 +124,7 @@ async fn sweep_partition(
             }
         }
     }
-    let unnamed = unnamed(shared, key, &head.manifest, ages).await?;
+    let unnamed = unnamed(shared, key, &head.manifest, there, ages);
     if shared.mutant(Mutant::DeleteUncondemned) {
         return delete(shared, key, unnamed, ages).await;
     }
@@ -117,25 +157,23 @@ async fn edit(
     }
 }
 
-/// Blocks in the store that the head neither names nor has condemned, and that were seen so for the grace.
-async fn unnamed(
-    shared: &Arc<Shared>,
+/// Blocks that were listed, that the head neither names nor has condemned, and that were seen so for the grace.
+fn unnamed(
+    shared: &Shared,
     key: &PartitionKey,
     head: &SharedManifest,
+    there: &BTreeSet<BlockId>,
     ages: &mut Ages,
-) -> Result<Vec<BlockId>, StoreError> {
-    let folder = layout::shared_blocks_folder(&layout::partition_folder(key));
-    let listed = shared.store.list_all(&folder, "").await?;
+) -> Vec<BlockId> {
     let named: BTreeSet<BlockId> = head.entries().map(|entry| entry.id).collect();
     let condemned: BTreeSet<BlockId> = head.condemned.iter().map(|condemned| condemned.id).collect();
-    let stray = |id: &BlockId| !named.contains(id) && !condemned.contains(id);
     let strays: BTreeSet<BlockId> =
-        listed.iter().filter_map(|object| layout::parse_block_name(&object.name)).filter(stray).collect();
+        there.iter().filter(|id| !named.contains(id) && !condemned.contains(id)).copied().collect();
     let now = shared.now();
     ages.unnamed.retain(|(of, id), _| of != key || strays.contains(id));
     let grace = shared.settings.grace;
     let is_old = |id: &BlockId| now.saturating_sub(*ages.unnamed.entry((key.clone(), *id)).or_insert(now)) >= grace;
-    Ok(strays.into_iter().filter(is_old).collect())
+    strays.into_iter().filter(is_old).collect()
 }
 
 /// Condemned blocks that may be deleted, and those that may be forgotten because they were, long enough ago.
@@ -186,9 +224,11 @@ async fn sweep_feeds(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), StoreE
     let names: Vec<(&str, u64)> = listed.iter().filter_map(|object| feed::parse(&object.name)).collect();
     let dead: BTreeSet<&str> = names.iter().map(|(life, _)| *life).filter(|life| !alive.contains(*life)).collect();
     ages.dead.retain(|life, _| dead.contains(life.as_str()));
+    // Who is cut off, or only seems dead, may have said what nobody has read: everybody has walked before it goes.
+    let dead_after = shared.settings.dead_after.max(2 * shared.settings.walk_interval);
     for life in dead {
         let since = *ages.dead.entry(life.to_owned()).or_insert(now);
-        if now.saturating_sub(since) < shared.settings.dead_after {
+        if now.saturating_sub(since) < dead_after {
             continue;
         }
         for (_, number) in names.iter().filter(|(of, _)| *of == life) {

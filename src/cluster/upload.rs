@@ -9,7 +9,7 @@ use super::chains::{self, Edited, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
 use crate::chain::StoreError;
 use crate::engine::shared::{Edit, Refusal};
-use crate::engine::{AdoptError, Front, Mutant, SharedHead, StoredBlock, layout};
+use crate::engine::{AdoptError, Front, Mutant, SharedHead, StoredBlock, layout, life_of};
 use crate::event::{Origin, PartitionKey};
 use crate::host_select;
 
@@ -78,9 +78,15 @@ enum Step {
 
 /// Adopts the newest head, which cuts the tail to what is not shared yet, and sends a run of its front.
 async fn step(shared: &Arc<Shared>, key: &PartitionKey) -> Result<Step, StoreError> {
-    let head = match chains::head(shared, key).await? {
+    let head = match chains::head_to_adopt(shared, key).await? {
         Seen::Head(head) => head,
-        Seen::Troubled => return Ok(Step::Stopped),
+        Seen::Troubled => {
+            // What waits here would hide what is missing before it.
+            if shared.problem(key).is_some_and(|problem| problem.kind.is_about_history()) {
+                count(&shared.counters.gaps_refused);
+            }
+            return Ok(Step::Stopped);
+        }
     };
     if head.manifest.generation > 0 && !adopt(shared, key, &head).await? {
         return Ok(Step::Stopped);
@@ -106,7 +112,7 @@ async fn send(shared: &Arc<Shared>, key: &PartitionKey, head: SharedHead, front:
         true => sent[..sent.len().div_ceil(2)].to_vec(),
         false => sent.clone(),
     };
-    let edit = Edit::Upload { needs, blocks: named, upto: front.upto.clone() };
+    let edit = Edit::Upload { needs, blocks: named, upto: front.upto.clone(), lost: front.lost.clone() };
     let current = head;
     match chains::commit(shared, key, current, &edit).await? {
         Edited::Done(head) => {
@@ -169,7 +175,11 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
             }
             shared.wake_fetch.notify_one();
             // ORDER: what another task read before the hint came does not fulfil it.
-            lock(&shared.pulled).behind.retain(|of, wanted| of != key || *wanted > head.manifest.generation);
+            lock(&shared.pulled).fulfil(key, head.manifest.generation);
+            // A commit of which no answer came is known to be made only now.
+            if life_of(&head.manifest.commit) == shared.life() && !shared.mutant(Mutant::FeedBeforeCommit) {
+                shared.changed(key, head.manifest.generation);
+            }
             if shared.problem(key).is_some_and(|problem| problem.kind != ProblemKind::Gap) {
                 shared.well(key);
             }
@@ -179,11 +189,39 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
             shared.trouble(key, ProblemKind::RolledBack, why);
             Ok(false)
         }
+        Err(AdoptError::Missing(why)) => {
+            shared.trouble(key, ProblemKind::Missing, why);
+            offer(shared, key, head).await?;
+            Ok(false)
+        }
         Err(AdoptError::Failed(why) | AdoptError::Stopped(why)) => {
             warn!(%why, partition = %key, "a shared generation could not be adopted and will be tried again");
             Ok(false)
         }
     }
+}
+
+/// Puts back, under their old names, what a new history lacks of this node's old base and is here. Two nodes that each
+/// have what the other misses would wait for each other for ever. No generation names these objects: once they were
+/// read and sent as new blocks the sweeper removes them.
+async fn offer(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<(), StoreError> {
+    let folder = layout::partition_folder(key);
+    for block in shared.replica.base_blocks(key) {
+        if head.manifest.watermarks.covers(&block.entry.upto) || !shared.replica.is_local(&block).await.unwrap_or(false)
+        {
+            continue;
+        }
+        let name = layout::shared_block_key(&folder, block.entry.id);
+        if shared.store.size(&name).await?.is_some() {
+            continue;
+        }
+        let len = usize::try_from(block.entry.bytes).map_err(|error| StoreError::definite(&folder, error))?;
+        // What cannot be read here cannot be offered.
+        let Ok(bytes) = block.read(0, len).await else { continue };
+        shared.store.put(&name, bytes).await?;
+        debug!(partition = %key, block = %block.entry.id, "a block of the old history is offered to the others");
+    }
+    Ok(())
 }
 
 /// How often in a row a run is made ready again because the head had changed.

@@ -100,7 +100,7 @@ pub async fn verify_store(
 ) -> Result<StoreReport, StoreError> {
     let mut report = StoreReport::default();
     match incarnation::read(store).await {
-        Ok(id) => report.incarnation = id,
+        Ok(incarnation) => report.incarnation = incarnation.map(|incarnation| incarnation.id),
         Err(error @ StoreError::Unknown { .. }) => return Err(error),
         Err(error) => report.problem(incarnation::FOLDER, error.to_string()),
     }

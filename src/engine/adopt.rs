@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use super::core::Core;
-use super::manifest::{Base, BlockEntry, Manifest, Watermarks};
+use super::manifest::{Base, BlockEntry, Lost, Manifest, OriginKey, Watermarks};
 use super::mutant::Mutant;
 use super::pages;
 use super::partition::Partition;
@@ -38,6 +38,20 @@ pub(crate) struct Counters {
     pub(crate) straddles_cut: AtomicU64,
 }
 
+/// Why a base was not adopted.
+pub(crate) enum AdoptFailure {
+    /// What became of it on this disk.
+    Publish(PublishFailure),
+    /// What a new history lacks is not here either.
+    Missing(String),
+}
+
+impl From<PublishFailure> for AdoptFailure {
+    fn from(failure: PublishFailure) -> Self {
+        Self::Publish(failure)
+    }
+}
+
 /// What an adoption did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Done {
@@ -45,13 +59,15 @@ pub(crate) struct Done {
     pub(crate) dropped: usize,
 }
 
-/// Adopts `base`, whose body is `body`. Does nothing if the partition stands on it or a later one already.
+/// Adopts `base`, whose body is `body`. Does nothing if the partition stands on it or a later one already. With
+/// `accepts_loss` what neither a new history nor this node has is given up, and noted as lost.
 pub(crate) async fn adopt(
     core: &Arc<Core>,
     partition: &Arc<Partition>,
     base: Base,
     body: Bytes,
-) -> Result<Done, PublishFailure> {
+    accepts_loss: bool,
+) -> Result<Done, AdoptFailure> {
     let _flushing = partition.flushing.lock().await;
     let _compacting = partition.compacting.lock().await;
     let current = partition.manifest.lock().await.manifest.clone();
@@ -62,16 +78,17 @@ pub(crate) async fn adopt(
         return Ok(Done::default());
     }
     if current.base.as_ref().is_some_and(|known| !base.follows(known)) {
-        return Err(PublishFailure::Failed("the shared generation does not follow the one adopted before".into()));
+        let why = "the shared generation does not follow the one adopted before";
+        return Err(PublishFailure::Failed(why.into()).into());
     }
     if partition.head_reaches_below(&base.manifest.watermarks) && !flush::flush_locked(core, partition).await {
-        return Err(PublishFailure::Failed("its head could not be flushed".into()));
+        return Err(PublishFailure::Failed("its head could not be flushed".into()).into());
     }
     publish::make_partition_folders(core, partition).await?;
     let current = partition.manifest.lock().await.manifest.clone();
-    let tail = cut_tail(core, partition, &current, &base).await?;
+    let tail = cut_tail(core, partition, &current, &base, accepts_loss).await?;
     pages::write_base(core, partition, &current, &base, body).await?;
-    install(core, partition, base, tail).await
+    Ok(install(core, partition, base, tail).await?)
 }
 
 /// The tail as it is above a base.
@@ -81,6 +98,8 @@ struct Tail {
     from: Watermarks,
     /// Blocks that left it, or were replaced by what was cut from them.
     dropped: Vec<Arc<StoredBlock>>,
+    /// Events that were given up.
+    lost: Vec<Lost>,
 }
 
 async fn cut_tail(
@@ -88,28 +107,20 @@ async fn cut_tail(
     partition: &Arc<Partition>,
     current: &Manifest,
     base: &Base,
-) -> Result<Tail, PublishFailure> {
+    accepts_loss: bool,
+) -> Result<Tail, AdoptFailure> {
     let marks = &base.manifest.watermarks;
     let view = partition.view();
     let (shared, own) = view.blocks.split_at(view.base_blocks);
-    let mut tail = Tail { blocks: Vec::new(), from: current.from.clone(), dropped: Vec::new() };
+    let from = current.from.clone();
+    let mut tail = Tail { blocks: Vec::new(), from, dropped: Vec::new(), lost: Vec::new() };
     let mut below = Watermarks::default();
     match &current.base {
         // What had gone before there was a base was lawfully removed here: no gap.
         None => tail.from = tail.from.at_most(marks),
-        // The store was rolled back, and an operator said so: what it lost is in the old base, and every node
-        // that has that brings it back. The first to send it wins, the others cut theirs.
         Some(old) if old.incarnation != base.incarnation => {
             tail.from = tail.from.at_most(marks);
-            let mut before = Watermarks::default();
-            for block in shared {
-                if lies(&before, &block.entry.upto, marks) != Lies::Below {
-                    let cut = cut(core, partition, block, marks).await?;
-                    // The new history may have come in another order.
-                    tail.blocks.extend(cut.map(|cut| above(partition, &cut, &tail.from)));
-                }
-                before.clone_from(&block.entry.upto);
-            }
+            bring_back(core, partition, shared, marks, accepts_loss, &mut tail).await?;
             below.clone_from(&old.manifest.watermarks);
         }
         Some(_) => {}
@@ -127,7 +138,7 @@ async fn cut_tail(
             Lies::Below => tail.dropped.push(Arc::clone(block)),
             Lies::Across => {
                 core.counters.straddles_cut.fetch_add(1, Ordering::Relaxed);
-                let cut = cut(core, partition, block, marks).await?;
+                let cut = cut(core, partition, block, marks).await.map_err(CutFailure::of_own)?;
                 tail.blocks.extend(cut.map(|cut| above(partition, &cut, &below)));
                 tail.dropped.push(Arc::clone(block));
             }
@@ -138,6 +149,49 @@ async fn cut_tail(
         before.clone_from(upto);
     }
     Ok(tail)
+}
+
+/// The store was rolled back, and an operator said so: what it lost is in the old base, and every node that has that
+/// brings it back. The first to send it wins, the others cut theirs.
+async fn bring_back(
+    core: &Arc<Core>,
+    partition: &Arc<Partition>,
+    old: &[Arc<StoredBlock>],
+    marks: &Watermarks,
+    accepts_loss: bool,
+    tail: &mut Tail,
+) -> Result<(), AdoptFailure> {
+    let mut before = Watermarks::default();
+    for block in old {
+        let upto = &block.entry.upto;
+        if lies(&before, upto, marks) != Lies::Below {
+            match cut(core, partition, block, marks).await {
+                // The new history may have come in another order.
+                Ok(cut) => tail.blocks.extend(cut.map(|cut| above(partition, &cut, &tail.from))),
+                Err(CutFailure::Gone) if accepts_loss => {
+                    error!(partition = %partition.folder, block = %block.entry.id, rows = block.entry.rows,
+                        "a block of the old history is nowhere any more: its events are given up");
+                    let gone = upto.iter().map(|(origin, to)| (origin, before.get(origin).max(marks.get(origin)), to));
+                    tail.lost.extend(gone.filter(|(_, past, to)| past < to).map(|(origin, past, to)| Lost {
+                        origin: OriginKey(origin),
+                        from: past + 1,
+                        to,
+                        why: format!("the shared store was rolled back, and block {} is nowhere", block.entry.id),
+                    }));
+                }
+                Err(CutFailure::Gone) => {
+                    return Err(AdoptFailure::Missing(format!(
+                        "block {} of the old history, {} events, is neither here nor in the shared store. A node that \
+                        has it will bring it back; if none has, `helios store adopt --accept-loss` gives it up",
+                        block.entry.id, block.entry.rows
+                    )));
+                }
+                Err(CutFailure::Publish(failure)) => return Err(failure.into()),
+            }
+        }
+        before.clone_from(upto);
+    }
+    Ok(())
 }
 
 /// The block with an `upto` that is not behind `below`, so that it may stand after what reaches that far.
@@ -165,35 +219,58 @@ fn lies(before: &Watermarks, upto: &Watermarks, marks: &Watermarks) -> Lies {
     }
 }
 
+/// Why a block was not cut.
+enum CutFailure {
+    /// It is neither on this disk nor in the shared store.
+    Gone,
+    /// Everything else.
+    Publish(PublishFailure),
+}
+
+impl CutFailure {
+    /// Of an own block, which nobody else has.
+    fn of_own(self) -> PublishFailure {
+        match self {
+            Self::Gone => PublishFailure::Failed("the file of an own block is missing".into()),
+            Self::Publish(failure) => failure,
+        }
+    }
+}
+
 /// The rows of a block above `marks` as a block of their own; `None` if there are none.
 async fn cut(
     core: &Arc<Core>,
     partition: &Arc<Partition>,
     block: &Arc<StoredBlock>,
     marks: &Watermarks,
-) -> Result<Option<Arc<StoredBlock>>, PublishFailure> {
+) -> Result<Option<Arc<StoredBlock>>, CutFailure> {
+    let failed = |why: String| CutFailure::Publish(PublishFailure::Failed(why));
     let marks = marks.clone();
     let above = Arc::new(move |id: EventId| id.sequence.0 > marks.get(id.origin));
     let cut = encode::filtered(core, std::slice::from_ref(block), Some(above)).await;
-    let Some(cut) = cut.map_err(|error| PublishFailure::Failed(error.to_string()))? else {
-        return Err(PublishFailure::Failed("the engine stops".into()));
+    let cut = match cut {
+        Ok(Some(cut)) => cut,
+        Ok(None) => return Err(failed("the engine stops".into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(CutFailure::Gone),
+        Err(error) => return Err(failed(error.to_string())),
     };
     info!(partition = %partition.folder, block = %block.entry.id, rows = cut.rows, of = block.entry.rows,
         "a block was cut at a watermark of the shared store");
     if cut.rows == 0 {
         return Ok(None);
     }
-    Ok(Some(blocks::write(core, partition, cut, block.entry.upto.clone()).await?))
+    let written = blocks::write(core, partition, cut, block.entry.upto.clone()).await;
+    written.map(Some).map_err(|failure| CutFailure::Publish(failure.into()))
 }
 
 async fn install(core: &Arc<Core>, partition: &Arc<Partition>, base: Base, tail: Tail) -> Result<Done, PublishFailure> {
-    let Tail { blocks, from, dropped } = tail;
+    let Tail { blocks, from, dropped, lost } = tail;
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;
     let entries: Vec<Arc<BlockEntry>> = blocks.iter().map(|block| Arc::clone(&block.entry)).collect();
     let next_base = base.clone();
     let published = publish::publish(core, partition, &mut committed, move |manifest| {
-        let mut next = manifest.with_base(next_base, entries, from);
+        let mut next = manifest.with_base(next_base, entries, from, lost);
         if let Some(last) = next.tail.last() {
             next.flushed.raise_all(&last.upto);
         }
@@ -212,10 +289,10 @@ async fn install(core: &Arc<Core>, partition: &Arc<Partition>, base: Base, tail:
     debug!(partition = %partition.folder, generation = base.generation, dropped = dropped.len(), "base adopted");
     if core.settings.mutation.is(Mutant::AdoptInTwoSteps) {
         let old_tail = partition.view().blocks[partition.view().base_blocks..].to_vec();
-        partition.publish_adopted(base_blocks.clone(), old_tail, &base.manifest.watermarks);
+        partition.publish_adopted(base_blocks.clone(), old_tail, &committed.manifest);
         core.host.clock.sleep(std::time::Duration::from_millis(20)).await;
     }
-    partition.publish_adopted(base_blocks, blocks, &base.manifest.watermarks);
+    partition.publish_adopted(base_blocks, blocks, &committed.manifest);
     let done = Done { dropped: dropped.len() };
     // ORDER: only those whose file no other block of the view has.
     core.discard(dropped);

@@ -54,6 +54,14 @@ pub(crate) fn base_folder(partition: &str) -> String {
     format!("{partition}/base")
 }
 
+/// Partition and file that `<env>/<index>/<day>/<file>` states.
+pub(crate) fn parse_in_partition(name: &str) -> Option<(PartitionKey, &str)> {
+    let mut parts = name.split('/');
+    let (env, index, day, file) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let day = PartitionKey::parse_day(day).filter(|_| parts.next().is_none())?;
+    Some((PartitionKey { env: env.into(), index: index.into(), day }, file))
+}
+
 /// The key of a block in the shared store.
 pub(crate) fn shared_block_key(partition: &str, id: BlockId) -> String {
     format!("{SHARED_BLOCKS}/{partition}/{}", block_name(id))

@@ -367,13 +367,21 @@ impl Manifest {
     }
 
     /// The next generation on another base, with these blocks as its tail, before whose front `from` has gone.
-    pub(crate) fn with_base(&self, base: Base, tail: Vec<Arc<BlockEntry>>, from: Watermarks) -> Self {
+    pub(crate) fn with_base(&self, base: Base, tail: Vec<Arc<BlockEntry>>, from: Watermarks, lost: Vec<Lost>) -> Self {
         let mut next = self.successor();
+        // What the base says is lost need not be said here.
+        next.lost.extend(lost);
+        next.lost.retain(|lost| lost.to > base.manifest.watermarks.get(lost.origin.0));
         next.pages.clear();
         next.tail = tail;
         next.from = from;
         next.base = Some(base);
         next
+    }
+
+    /// What damage has taken, as this node and as its base say.
+    pub fn all_lost(&self) -> Vec<Lost> {
+        self.shared().into_iter().flat_map(|shared| &shared.lost).chain(&self.lost).cloned().collect()
     }
 
     /// What is shared of this partition and adopted here; nothing without a base.
@@ -615,9 +623,9 @@ mod tests {
     #[test]
     fn what_left_the_tail_comes_back_where_a_new_history_begins() {
         let manifest = with_blocks(&[10]);
-        let shared = manifest.with_base(base("one", 7), Vec::new(), manifest.flushed.clone());
+        let shared = manifest.with_base(base("one", 7), Vec::new(), manifest.flushed.clone(), Vec::new());
         check_step(&manifest, "", &shared);
-        let back = shared.with_base(base("two", 3), vec![entry(11, 1, 10)], Watermarks::default());
+        let back = shared.with_base(base("two", 3), vec![entry(11, 1, 10)], Watermarks::default(), Vec::new());
         check_step(&shared, "", &back);
         assert_eq!(ids(&back), [11]);
     }
@@ -626,8 +634,8 @@ mod tests {
     #[should_panic(expected = "M2")]
     fn what_left_the_tail_stays_away_within_a_history() {
         let manifest = with_blocks(&[10]);
-        let shared = manifest.with_base(base("one", 7), Vec::new(), manifest.flushed.clone());
-        check_step(&shared, "", &shared.with_base(base("one", 8), Vec::new(), Watermarks::default()));
+        let shared = manifest.with_base(base("one", 7), Vec::new(), manifest.flushed.clone(), Vec::new());
+        check_step(&shared, "", &shared.with_base(base("one", 8), Vec::new(), Watermarks::default(), Vec::new()));
     }
 
     #[test]

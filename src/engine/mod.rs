@@ -51,7 +51,7 @@ pub use manifest::{Base, BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest,
 pub use mutant::{Mutant, Mutation};
 pub use open::OpenError;
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};
-pub use replica::{AdoptError, Adopted, Front, Merged, Replica, SharedHead, Waiting, life_of};
+pub use replica::{AdoptError, Adopted, Front, Incarnation, LeftAs, Merged, Replica, SharedHead, Waiting, life_of};
 pub use settings::Settings;
 pub use snapshot::{PartitionView, Snapshot, StoredBlock};
 pub use verify::{Problem, VerifyProgress, VerifyReport, verify};
@@ -239,7 +239,7 @@ impl Engine {
 
     /// Removes what is past its retention now. Returns how many partitions were retired.
     pub async fn sweep_now(&self) -> usize {
-        retention::sweep(&self.core).await
+        retention::sweep(&self.core, &retention::Calendar::begin(&*self.core.host.clock)).await
     }
 
     /// Drains and stops: what is in the queue is finished, every head becomes blocks, the directory is

@@ -97,34 +97,43 @@ pub(crate) async fn remove_unnamed(core: &Core, partition: &Partition, before: &
 /// What is wrong, with the name of the object.
 pub(crate) async fn read(store: &dyn Store, folder: &str, manifest: &mut Manifest) -> Result<(), String> {
     let pages = layout::pages_folder(folder);
-    fill(store, &pages, &mut manifest.pages).await?;
+    let asked = |error: StoreError| error.to_string();
+    fill(store, &pages, &mut manifest.pages).await.map_err(asked)??;
     if let Some(base) = &mut manifest.base {
         let name = key(&layout::base_folder(folder), base.sha256);
-        let body = get(store, &name).await?;
+        let body = get(store, &name).await.map_err(asked)??;
         let mut shared = parse_shared(&body, base).map_err(|why| format!("{name}: {why}"))?;
-        fill(store, &pages, &mut shared.pages).await?;
+        fill(store, &pages, &mut shared.pages).await.map_err(asked)??;
         shared.check()?;
         base.manifest = Arc::new(shared);
     }
     manifest.check()
 }
 
-/// Reads pages from where `folder` has them.
+/// Reads pages from where `folder` has them. The inner error says what is wrong with one, and names it.
 ///
 /// # Errors
-/// What is wrong, with the name of the page.
-pub(crate) async fn fill(store: &dyn Store, folder: &str, pages: &mut [Page]) -> Result<(), String> {
+/// If the store could not be asked: nothing is known to be wrong.
+pub(crate) async fn fill(
+    store: &dyn Store,
+    folder: &str,
+    pages: &mut [Page],
+) -> Result<Result<(), String>, StoreError> {
     for page in pages.iter_mut().filter(|page| page.entries.is_empty()) {
         let name = key(folder, page.sha256);
-        let body = get(store, &name).await?;
-        page.fill(&body).map_err(|why| format!("{name}: {why}"))?;
+        let filled = match get(store, &name).await? {
+            Ok(body) => page.fill(&body).map_err(|why| format!("{name}: {why}")),
+            Err(why) => Err(why),
+        };
+        if filled.is_err() {
+            return Ok(filled);
+        }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
-async fn get(store: &dyn Store, name: &str) -> Result<Bytes, String> {
-    let body = store.get(name).await.map_err(|error| error.to_string())?;
-    body.ok_or_else(|| format!("{name} is missing"))
+async fn get(store: &dyn Store, name: &str) -> Result<Result<Bytes, String>, StoreError> {
+    Ok(store.get(name).await?.ok_or_else(|| format!("{name} is missing")))
 }
 
 fn parse_shared(body: &Bytes, base: &Base) -> Result<SharedManifest, String> {

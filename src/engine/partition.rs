@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::block_set::BlockSet;
-use super::manifest::{BlockId, Manifest, Watermarks};
+use super::manifest::{BlockId, Lost, Manifest, Watermarks};
 use super::snapshot::{BlockHome, PartitionView, StoredBlock};
 use crate::block::{RowGroup, merge_all};
 use crate::chain::Chain;
@@ -104,7 +104,7 @@ impl Partition {
             blocks,
             base_blocks,
             head: Vec::new(),
-            lost: committed.manifest.lost.clone(),
+            lost: committed.manifest.all_lost(),
         });
         let applied = committed.manifest.settled();
         let flushed = committed.manifest.flushed.clone();
@@ -196,25 +196,37 @@ impl Partition {
 
     /// Makes the view that queries see from now on. P1: one swap.
     fn publish(&self, state: &State, blocks: Option<Vec<Arc<StoredBlock>>>) {
+        let lost = self.view().lost.clone();
+        self.publish_with(state, blocks, lost);
+    }
+
+    fn publish_with(&self, state: &State, blocks: Option<Vec<Arc<StoredBlock>>>, lost: Vec<Lost>) {
         let before = self.view();
         self.view.publish(Arc::new(PartitionView {
             key: before.key.clone(),
             blocks: blocks.map_or_else(|| Arc::clone(&before.blocks), |blocks| Arc::new(BlockSet::new(blocks))),
             base_blocks: state.base_blocks,
             head: state.head.iter().map(|batch| Arc::clone(&batch.rows)).collect(),
-            lost: before.lost.clone(),
+            lost,
         }));
     }
 
     /// Swaps the base, and the tail with it. P1: one swap, so that nobody sees an event twice or not at all.
-    pub(crate) fn publish_adopted(&self, base: Vec<Arc<StoredBlock>>, tail: Vec<Arc<StoredBlock>>, marks: &Watermarks) {
+    pub(crate) fn publish_adopted(
+        &self,
+        base: Vec<Arc<StoredBlock>>,
+        tail: Vec<Arc<StoredBlock>>,
+        manifest: &Manifest,
+    ) {
+        let Some(shared) = manifest.shared() else { return };
         let mut state = self.state();
-        state.applied.raise_all(marks);
+        state.applied.raise_all(&shared.watermarks);
         state.base_blocks = base.len();
         if let Some(last) = tail.last() {
             state.flushed.raise_all(&last.entry.upto);
         }
-        self.publish(&state, Some(base.into_iter().chain(tail).collect()));
+        let blocks = base.into_iter().chain(tail).collect();
+        self.publish_with(&state, Some(blocks), manifest.all_lost());
     }
 
     /// Whether the head has an event at or below these marks.

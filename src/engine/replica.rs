@@ -3,20 +3,20 @@
 //! **Promise.** Whatever its caller does, and however often, no event is lost or doubled here: a front is taken from
 //! the front only, a base is adopted whole, and nothing leaves the disk but what an adopted base names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::adopt;
+use super::adopt::{self, AdoptFailure};
 use super::blocks::EncodedBlock;
 use super::core::Core;
 use super::encode;
 use super::flush;
 use super::layout;
-use super::manifest::{Base, BlockEntry, BlockId, Digest, Lost, Watermarks};
+use super::manifest::{Base, BlockEntry, BlockId, Digest, Lost, Manifest, Watermarks};
 use super::mutant::Mutant;
 use super::partition::Partition;
 use super::publish::PublishFailure;
@@ -27,6 +27,7 @@ use super::{compact, pages};
 use crate::block::Footer;
 use crate::crypto;
 use crate::event::{Origin, PartitionKey};
+use crate::host::UnixNanos;
 
 /// See the module.
 #[derive(Clone)]
@@ -43,6 +44,14 @@ pub struct SharedHead {
     pub digest: String,
 }
 
+/// What a partition was left as by the life before.
+pub struct LeftAs {
+    /// The life that wrote its newest local generation, as the commit says.
+    pub writer: String,
+    /// The shared generation that it stood on; 0 for none.
+    pub base: u64,
+}
+
 /// The first blocks of a tail, ready to be sent.
 pub struct Front {
     /// The blocks, in order.
@@ -51,8 +60,19 @@ pub struct Front {
     pub from: Watermarks,
     /// Where they end.
     pub upto: Watermarks,
+    /// Events up to there that are given up.
+    pub lost: Vec<Lost>,
     /// Whether blocks are left behind them.
     pub more: bool,
+}
+
+/// Which history the shared store has.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Incarnation {
+    /// Drawn when it was begun.
+    pub id: String,
+    /// Whether what neither the store nor this node has is given up where this history is adopted.
+    pub accepts_loss: bool,
 }
 
 /// What an adoption did.
@@ -71,6 +91,9 @@ pub enum AdoptError {
     /// The head is no descendant of the base that was adopted before.
     #[error("the shared store was rolled back: {0}")]
     RolledBack(String),
+    /// A new history lacks what the old base had, and it is not here either.
+    #[error("{0}")]
+    Missing(String),
     /// Writing has stopped until a restart.
     #[error("writing has stopped: {0}")]
     Stopped(String),
@@ -172,14 +195,15 @@ impl Replica {
         self.0.partition(key).manifest.lock().await.manifest.base.clone()
     }
 
-    /// The life that wrote each partition's newest local generation, as its commit says.
-    pub async fn last_writers(&self) -> BTreeMap<PartitionKey, String> {
-        let mut writers = BTreeMap::new();
+    /// What each partition was left as: who wrote it last, and on what it stands.
+    pub async fn left_as(&self) -> BTreeMap<PartitionKey, LeftAs> {
+        let mut left = BTreeMap::new();
         for partition in self.0.all_partitions() {
-            let committed = partition.manifest.lock().await;
-            writers.insert(partition.key.clone(), life_of(&committed.manifest.commit).to_owned());
+            let Manifest { commit, base, .. } = &partition.manifest.lock().await.manifest;
+            let base = base.as_ref().map_or(0, |base| base.generation);
+            left.insert(partition.key.clone(), LeftAs { writer: life_of(commit).to_owned(), base });
         }
-        writers
+        left
     }
 
     /// Whether everything of `origin` up to `sequence` is in the adopted base of this partition.
@@ -209,7 +233,8 @@ impl Replica {
             false => tail.get(..count)?.to_vec(),
         };
         let upto = blocks.last()?.entry.upto.clone();
-        Some(Front { more: tail.len() > blocks.len(), blocks, from: committed.manifest.from.clone(), upto })
+        let lost = committed.manifest.lost.iter().filter(|lost| lost.to <= upto.get(lost.origin.0)).cloned().collect();
+        Some(Front { more: tail.len() > blocks.len(), blocks, from: committed.manifest.from.clone(), upto, lost })
     }
 
     /// What damage has taken from the partition.
@@ -222,16 +247,23 @@ impl Replica {
     ///
     /// # Errors
     /// See [`AdoptError`].
-    pub async fn adopt(&self, key: &PartitionKey, incarnation: &str, head: &SharedHead) -> Result<Adopted, AdoptError> {
+    pub async fn adopt(
+        &self,
+        key: &PartitionKey,
+        incarnation: &Incarnation,
+        head: &SharedHead,
+    ) -> Result<Adopted, AdoptError> {
         let sha256 = Digest(crypto::sha256(&head.body));
-        let (incarnation, generation) = (incarnation.to_owned(), head.manifest.generation);
-        let base = Base { incarnation, generation, sha256, manifest: Arc::clone(&head.manifest) };
-        let adopted = adopt::adopt(&self.0, &self.0.partition(key), base, head.body.clone()).await;
+        let Incarnation { id, accepts_loss } = incarnation.clone();
+        let generation = head.manifest.generation;
+        let base = Base { incarnation: id, generation, sha256, manifest: Arc::clone(&head.manifest) };
+        let adopted = adopt::adopt(&self.0, &self.0.partition(key), base, head.body.clone(), accepts_loss).await;
         self.0.collect_garbage().await;
         match adopted {
             Ok(done) => Ok(Adopted { dropped: done.dropped }),
-            Err(PublishFailure::Failed(why)) => Err(AdoptError::Failed(why)),
-            Err(PublishFailure::Stopped(error)) => {
+            Err(AdoptFailure::Missing(why)) => Err(AdoptError::Missing(why)),
+            Err(AdoptFailure::Publish(PublishFailure::Failed(why))) => Err(AdoptError::Failed(why)),
+            Err(AdoptFailure::Publish(PublishFailure::Stopped(error))) => {
                 self.0.stop_writing("a partition's folder could not be synced", &error);
                 Err(AdoptError::Stopped(error.to_string()))
             }
@@ -298,19 +330,26 @@ impl Replica {
         written
     }
 
-    /// Takes a shared block's file off this disk. Only what the adopted base names may go.
+    /// Takes a shared block's file off this disk. Does nothing if the base does not name it any more: its file goes
+    /// with the rest of that base. Returns whether it went.
     ///
     /// # Errors
     /// What the disk says.
     ///
     /// # Panics
     /// If it is an own block: it is nowhere else.
-    pub async fn evict(&self, key: &PartitionKey, block: &StoredBlock) -> io::Result<()> {
-        let named: BTreeSet<BlockId> = self.base_blocks(key).iter().map(|block| block.entry.id).collect();
-        let may_go = named.contains(&block.entry.id) || self.0.settings.mutation.is(Mutant::EvictTail);
-        assert!(may_go, "only what the base names may be evicted");
+    pub async fn evict(&self, key: &PartitionKey, block: &StoredBlock) -> io::Result<bool> {
+        let view = self.0.partition(key).view();
+        let (base, tail) = view.blocks.split_at(view.base_blocks);
+        let is_among = |blocks: &[Arc<StoredBlock>]| blocks.iter().any(|known| known.entry.id == block.entry.id);
+        let planted = self.0.settings.mutation.is(Mutant::EvictTail);
+        assert!(planted || !is_among(tail), "an own block may not be evicted");
+        if !planted && !is_among(base) {
+            return Ok(false);
+        }
         block.close();
-        self.0.host.disk.remove_file(&block.path()).await
+        self.0.host.disk.remove_file(&block.path()).await?;
+        Ok(true)
     }
 
     /// Which neighbours of the base to merge next, as compaction of own blocks would; `idle` takes two as enough.
@@ -337,15 +376,16 @@ impl Replica {
         self.0.counters.straddles_cut.load(Ordering::Relaxed)
     }
 
-    /// Fills the pages of a shared manifest from where the shared store has them.
+    /// Fills the pages of a shared manifest from where the shared store has them. The inner error says what is wrong
+    /// with one.
     ///
     /// # Errors
-    /// What is wrong, with the name of the page.
+    /// If the store could not be asked.
     pub async fn fill_pages(
         store: &dyn crate::chain::Store,
         key: &PartitionKey,
         manifest: &mut SharedManifest,
-    ) -> Result<(), String> {
+    ) -> Result<Result<(), String>, crate::chain::StoreError> {
         let folder = layout::shared_pages_folder(&layout::partition_folder(key));
         pages::fill(store, &folder, &mut manifest.pages).await
     }
@@ -358,8 +398,8 @@ impl Replica {
         Footer::of_block(block).map(|footer| footer.rows()).map_err(|error| error.to_string())
     }
 
-    /// Why an event of this partition would be refused by its age; `None` if it would not be.
-    pub fn refusal(&self, key: &PartitionKey) -> Option<String> {
-        super::retention::refusal(&self.0, key)
+    /// Whether this partition is past its retention at this time.
+    pub fn is_past_retention(&self, key: &PartitionKey, now: UnixNanos) -> bool {
+        super::retention::refusal_at(&self.0, key, now).is_some()
     }
 }

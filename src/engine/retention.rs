@@ -13,7 +13,7 @@ use super::publish::{self, PublishFailure};
 use crate::chain::StoreDate;
 use crate::event::PartitionKey;
 use crate::event::partition::DAY_NS;
-use crate::host::Clock;
+use crate::host::{Clock, UnixNanos};
 
 /// Looks for days that are past their retention, until the engine stops.
 pub(crate) async fn retention_loop(core: Arc<Core>) {
@@ -21,22 +21,22 @@ pub(crate) async fn retention_loop(core: Arc<Core>) {
         // What is shared is retired by the one sweeper of all nodes; the others adopt what it commits.
         return;
     }
-    let skew = ClockCheck::begin(&*core.host.clock);
+    let calendar = Calendar::begin(&*core.host.clock);
     while !core.is_stopping() {
-        if skew.agrees(&*core.host.clock) {
-            sweep(&core).await;
-        } else {
+        if calendar.now(&*core.host.clock, None).is_none() {
             warn!("the wall clock has jumped since the start: retention waits for a restart");
         }
+        sweep(&core, &calendar).await;
         core.pause(core.settings.retention_interval).await;
     }
 }
 
 /// Retires every partition that is past its retention. Returns how many.
-pub(crate) async fn sweep(core: &Arc<Core>) -> usize {
+pub(crate) async fn sweep(core: &Arc<Core>, calendar: &Calendar) -> usize {
     let mut retired = 0;
     for partition in core.all_partitions() {
-        if refusal(core, &partition.key).is_none() {
+        let now = calendar.now(&*core.host.clock, None);
+        if now.is_none_or(|now| refusal_at(core, &partition.key, now).is_none()) {
             continue;
         }
         let view = partition.view();
@@ -63,8 +63,13 @@ pub(crate) async fn sweep(core: &Arc<Core>) -> usize {
 
 /// Why an event of this partition is not taken any more; `None` if it is.
 pub(crate) fn refusal(core: &Core, key: &PartitionKey) -> Option<String> {
+    refusal_at(core, key, core.host.clock.wall())
+}
+
+/// As [`refusal`], at a time.
+pub(crate) fn refusal_at(core: &Core, key: &PartitionKey, now: UnixNanos) -> Option<String> {
     let days = core.settings.retention_days?;
-    let today = core.host.clock.wall().0.div_euclid(DAY_NS);
+    let today = now.0.div_euclid(DAY_NS);
     let age = today.saturating_sub(i64::from(key.day));
     (age > i64::from(days)).then(|| format!("older than the {days} days that index {} keeps", key.index))
 }
@@ -91,33 +96,33 @@ async fn retire(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<(), Publ
     Ok(())
 }
 
-/// Holds the wall clock against the monotonic one, and against the shared store's: a clock that jumped a year must
-/// not delete a year.
-pub(crate) struct ClockCheck {
+/// The calendar by which days are retired: the wall clock, held against the monotonic one and against the shared
+/// store's. A clock that jumped a year must not delete a year.
+pub(crate) struct Calendar {
     wall: i64,
     monotonic: Duration,
 }
 
-impl ClockCheck {
+impl Calendar {
+    /// To be begun with the process: what jumps later is noticed.
     pub(crate) fn begin(clock: &dyn Clock) -> Self {
         Self { wall: clock.wall().0, monotonic: clock.monotonic() }
     }
 
-    pub(crate) fn agrees(&self, clock: &dyn Clock) -> bool {
-        agree(clock, self.wall, self.monotonic)
+    /// The time, if it is what it was at the beginning and what the store said when it last answered, and the time
+    /// that passed since.
+    ///
+    /// ORDER: to be asked for each decision, without a wait between: a clock may jump at any time.
+    pub(crate) fn now(&self, clock: &dyn Clock, stated: Option<StoreDate>) -> Option<UnixNanos> {
+        let (wall, monotonic) = (clock.wall(), clock.monotonic());
+        let agrees = |wall_then: i64, then: Duration| {
+            let moved = i128::from(wall.0) - i128::from(wall_then);
+            let passed = monotonic.saturating_sub(then).as_nanos();
+            (moved - passed.cast_signed()).unsigned_abs() < CLOCK_DISAGREEMENT_MAX.as_nanos()
+        };
+        let all = agrees(self.wall, self.monotonic) && stated.is_none_or(|date| agrees(date.wall.0, date.at));
+        all.then_some(wall)
     }
-
-    /// Whether the store's calendar, as it said when it last answered, is the same as this node's.
-    pub(crate) fn agrees_with(clock: &dyn Clock, date: StoreDate) -> bool {
-        agree(clock, date.wall.0, date.at)
-    }
-}
-
-/// Whether it is now what it was at `wall` and `monotonic`, and the time that passed since.
-fn agree(clock: &dyn Clock, wall: i64, monotonic: Duration) -> bool {
-    let moved = i128::from(clock.wall().0) - i128::from(wall);
-    let passed = clock.monotonic().saturating_sub(monotonic).as_nanos();
-    (moved - passed.cast_signed()).unsigned_abs() < CLOCK_DISAGREEMENT_MAX.as_nanos()
 }
 
 /// Wall and monotonic time may drift apart by this much before retention stops.

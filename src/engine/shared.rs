@@ -67,6 +67,8 @@ pub struct Condemned {
 /// A step from one generation to the next.
 #[derive(Clone, Debug)]
 pub enum Edit {
+    /// The chain begins, with nothing in it: what a new history has of a partition that only old bases know.
+    Begin,
     /// A front run of a node's tail comes in.
     Upload {
         /// Where the watermarks of the origins in `upto` must stand: exactly before the first event of the run.
@@ -75,6 +77,8 @@ pub enum Edit {
         blocks: Vec<Arc<BlockEntry>>,
         /// Where the run ends.
         upto: Watermarks,
+        /// Events up to there that are given up: in no block, and not to come.
+        lost: Vec<Lost>,
     },
     /// Neighbours become one block, or none if it would be empty.
     Merge {
@@ -140,7 +144,12 @@ impl SharedManifest {
     pub fn apply(&self, edit: &Edit) -> Result<Self, Refusal> {
         let mut next = Self { generation: self.generation + 1, ..self.clone() };
         match edit {
-            Edit::Upload { needs, blocks, upto } => next.take_in(needs, blocks, upto)?,
+            Edit::Begin if self.generation > 0 => return Err(Refusal::Nothing),
+            Edit::Begin => {}
+            Edit::Upload { needs, blocks, upto, lost } => {
+                next.take_in(needs, blocks, upto)?;
+                next.lost.extend(lost.iter().filter(|lost| !self.lost.contains(lost)).cloned());
+            }
             Edit::Merge { inputs, merged } => next.merge(inputs, merged)?,
             Edit::Retire => next.retire()?,
             Edit::Condemn(ids) => next.condemn_unnamed(ids)?,
@@ -275,7 +284,7 @@ mod tests {
 
     fn upload(needs: &[(u64, u64)], blocks: &[Arc<BlockEntry>]) -> Edit {
         let upto = blocks.last().unwrap().upto.clone();
-        Edit::Upload { needs: marks(needs), blocks: blocks.to_vec(), upto }
+        Edit::Upload { needs: marks(needs), blocks: blocks.to_vec(), upto, lost: Vec::new() }
     }
 
     fn apply(manifest: &SharedManifest, edit: &Edit) -> SharedManifest {
@@ -293,6 +302,13 @@ mod tests {
         let first = apply(&SharedManifest::empty(), &upload(&[], &[entry(1, 10, &[(1, 10)])]));
         let second = apply(&first, &upload(&[], &[entry(2, 5, &[(2, 5)])]));
         apply(&second, &upload(&[(1, 10)], &[entry(3, 10, &[(1, 20)])]))
+    }
+
+    #[test]
+    fn a_chain_is_begun_once_and_with_nothing_in_it() {
+        let begun = SharedManifest::empty().apply(&Edit::Begin).unwrap();
+        assert_eq!((begun.generation, begun.entries().count()), (1, 0));
+        assert_eq!(begun.apply(&Edit::Begin), Err(Refusal::Nothing));
     }
 
     #[test]

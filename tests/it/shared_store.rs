@@ -10,7 +10,9 @@ use axum::body::Bytes;
 use helios::api::access::Door;
 use helios::chain::Store;
 use helios::cli::client::Client;
-use helios::cluster::{ClusterSettings, History, StoreAddress, StoreReport, begin_history, open_store, verify_store};
+use helios::cluster::{
+    Begin, ClusterSettings, History, StoreAddress, StoreReport, begin_history, open_store, verify_store,
+};
 use helios::control::Place;
 use helios::crypto::Random;
 use helios::host::{Host, real};
@@ -83,8 +85,8 @@ impl Folder {
         report
     }
 
-    async fn begin(&self, write: bool) -> History {
-        begin_history(&self.host, &self.store().await, write).await.unwrap()
+    async fn begin(&self, how: Begin) -> History {
+        begin_history(&self.host, &self.store().await, how).await.unwrap()
     }
 
     /// The only object below `root` in whose path there is `part`, the newest by name.
@@ -166,6 +168,12 @@ impl Member {
 
     async fn problems(&self) -> Vec<&'static str> {
         self.node.cluster().unwrap().status().await.problems.iter().map(|problem| problem.kind).collect()
+    }
+
+    /// How many events `/api/status` says are lost.
+    async fn lost(&self) -> u64 {
+        let answer = self.client.lock().await.get_json("/api/status", &[]).await.unwrap();
+        answer["lost"].as_u64().unwrap()
     }
 
     /// Waits until it has fetched so many blocks of others.
@@ -255,11 +263,11 @@ async fn after_a_rollback_nodes_stop_and_a_new_history_brings_everything_back_on
     b.sync().await;
     assert_eq!((a.problems().await, b.problems().await), (vec!["rolled_back"], vec!["rolled_back"]));
     a.write("a4", "local").await;
-    let planned = folder.begin(false).await;
+    let planned = folder.begin(Begin::Look).await;
     assert_eq!((planned.begun.is_some(), planned.partitions[0].generation), (false, 3));
     a.sync().await;
     assert_eq!(a.problems().await, ["rolled_back"], "a plan changes nothing");
-    let history = folder.begin(true).await;
+    let history = folder.begin(Begin::Write).await;
     assert_eq!((history.partitions[0].generation, history.partitions[0].faults.len()), (3, 0));
     assert_ne!(history.begun, history.before);
     converge(&nodes).await;
@@ -275,6 +283,59 @@ async fn after_a_rollback_nodes_stop_and_a_new_history_brings_everything_back_on
 }
 
 #[tokio::test]
+async fn a_partition_that_the_store_lost_altogether_comes_back_before_what_came_after_it() {
+    let folder = Folder::new();
+    let nodes = [folder.node("a").await, folder.node("b").await];
+    let [a, b] = &nodes;
+    let copy = folder.copy();
+    a.write("a1", "shared").await;
+    b.write("b1", "shared").await;
+    a.sync().await;
+    a.fetched(1).await;
+    b.fetched(1).await;
+    folder.roll_back(&copy);
+    a.write("a2", "local").await;
+    a.sync().await;
+    assert_eq!(a.problems().await, ["rolled_back"]);
+    let history = folder.begin(Begin::Write).await;
+    assert_eq!(history.partitions.len(), 0);
+    converge(&nodes).await;
+    for node in &nodes {
+        assert_eq!(node.names().await, ["a1", "a2", "b1"]);
+        assert!(node.problems().await.is_empty());
+    }
+    let report = folder.verify().await;
+    assert_eq!((what(&report), report.found.rows), (vec![], 3));
+}
+
+#[tokio::test]
+async fn what_is_nowhere_any_more_is_waited_for_until_its_loss_is_accepted() {
+    let folder = Folder::new();
+    let nodes = two_nodes(&folder).await;
+    let [a, b] = &nodes;
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.newest("chains", "")).unwrap()).unwrap();
+    let id = manifest["blocks"][2]["id"].as_str().unwrap();
+    fs::remove_file(folder.newest("blocks", id)).unwrap();
+    for node in ["a", "b"] {
+        fs::remove_file(folder.folder.path().join(format!("{node}/default/app/2026-06-14/blocks/{id}.hb"))).unwrap();
+    }
+    a.write("a3", "local").await;
+    folder.begin(Begin::Write).await;
+    converge(&nodes).await;
+    assert_eq!((a.problems().await, b.problems().await), (vec!["missing"], vec!["missing"]));
+    folder.begin(Begin::AcceptLoss).await;
+    converge(&nodes).await;
+    for node in &nodes {
+        assert_eq!(node.names().await, ["a1", "a3", "b1"]);
+        assert!(node.problems().await.is_empty());
+        assert_eq!(node.lost().await, 1, "the page says so");
+    }
+    let report = folder.verify().await;
+    assert_eq!(report.found.rows, 3);
+    assert!(matches!(&what(&report)[..], [only] if only.contains("are lost: the shared store was rolled back")));
+}
+
+#[tokio::test]
 async fn of_a_store_that_was_copied_in_no_order_the_newest_complete_generation_holds() {
     let folder = Folder::new();
     let nodes = two_nodes(&folder).await;
@@ -282,7 +343,7 @@ async fn of_a_store_that_was_copied_in_no_order_the_newest_complete_generation_h
     let id = manifest["blocks"][2]["id"].as_str().unwrap();
     fs::remove_file(folder.newest("blocks", id)).unwrap();
     assert_eq!(what(&folder.verify().await).len(), 1);
-    let history = folder.begin(true).await;
+    let history = folder.begin(Begin::Write).await;
     let [partition] = &history.partitions[..] else { panic!("{history:?}") };
     assert_eq!((partition.head, partition.generation, partition.blocks), (3, 2, 2));
     assert_eq!(
@@ -309,7 +370,7 @@ async fn where_no_generation_is_complete_the_blocks_before_the_first_missing_one
     let chain = folder.path().join("chains/default/app/2026-06-14");
     fs::remove_file(chain.join("00000000000000000001.json")).unwrap();
     fs::write(chain.join("00000000000000000002.json"), "{").unwrap();
-    let history = folder.begin(true).await;
+    let history = folder.begin(Begin::Write).await;
     let [partition] = &history.partitions[..] else { panic!("{history:?}") };
     assert_eq!((partition.generation, partition.blocks, partition.blocks_left), (3, 1, 2));
     converge(&nodes).await;
@@ -328,7 +389,7 @@ async fn a_generation_of_a_newer_format_is_left_alone_and_no_history_begins() {
     let text = fs::read_to_string(&newest).unwrap();
     fs::write(&newest, text.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
     let before = files(&folder.path());
-    let history = folder.begin(true).await;
+    let history = folder.begin(Begin::Write).await;
     assert!(history.begun.is_none() && history.refused[0].what.contains("newer"), "{history:?}");
     assert!(files(&folder.path()) == before, "nothing is written");
 }

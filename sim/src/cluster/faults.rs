@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use helios::chain::memory::Faults;
+use helios::cluster::Begin;
 
 use super::node::Node;
-use super::{Run, judge, lock};
+use super::{Run, judge, lock, rollback};
 use crate::control::cluster::draw_faults;
 use crate::disk::{DiskFault, FaultPlan, Storage};
 use crate::rng::Rng;
@@ -19,11 +20,33 @@ pub(super) async fn drive(run: Arc<Run>) {
     let mut rng = Rng::labelled(run.plan.seed, "faults");
     let weights = Weights::draw(&mut rng);
     let mut backups: Vec<Backup> = Vec::new();
+    let mut stores: Vec<rollback::Backup> = Vec::new();
+    let mut rolled_back = false;
     while !run.is_stopping() {
         run.host.clock.sleep(Duration::from_millis(rng.in_range(300..6_000))).await;
         let number = rng.index(run.nodes.len());
         let node = Arc::clone(&run.nodes[number]);
-        match weights.pick(&mut rng) {
+        if rng.percent(20) {
+            stores.push(run.store.backup());
+        }
+        let kind = weights.pick(&mut rng);
+        // What the store lost is on disks only, and shared blocks there are not synced.
+        if rolled_back && matches!(kind, Kind::PowerCut | Kind::Wipe | Kind::Restore | Kind::Rollback) {
+            continue;
+        }
+        match kind {
+            Kind::Rollback => {
+                if run.retention || stores.is_empty() {
+                    continue;
+                }
+                rolled_back = true;
+                if let Err(why) = rollback::roll_back(&run, &mut rng, &stores).await {
+                    run.fail(why);
+                }
+                while !run.is_stopping() && rollback::adopt(&run, Begin::Write).await.is_err() {
+                    run.host.clock.sleep(Duration::from_secs(1)).await;
+                }
+            }
             Kind::Kill => restart(&run, &node, &mut rng, None, Some((number, &mut backups))).await,
             Kind::PowerCut => {
                 let seed = rng.next_u64();
@@ -84,6 +107,7 @@ enum Kind {
     Disk,
     Wipe,
     Restore,
+    Rollback,
 }
 
 /// Each run has some kinds, and those more or less often.
@@ -101,6 +125,7 @@ impl Weights {
             Kind::Disk,
             Kind::Wipe,
             Kind::Restore,
+            Kind::Rollback,
         ];
         let mut kinds = Vec::new();
         for kind in all {

@@ -92,16 +92,20 @@ fn key_of(folder: &str) -> Option<PartitionKey> {
     Some(PartitionKey { env: env.into(), index: index.into(), day: PartitionKey::parse_day(day)? })
 }
 
-/// Judges what every node has, and every generation that was ever made.
+/// Judges what every node has, and every generation that was ever made. Says why a node could not be asked, if so:
+/// with no grace a block may be replaced while it is read.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) async fn judge(run: &Arc<Run>) -> Result<(), String> {
+pub(super) async fn judge(run: &Arc<Run>) -> Result<Option<String>, String> {
     let mut first: Option<(&str, BTreeSet<EventId>)> = None;
     for node in &run.nodes {
         let Some(life) = node.life() else { return Err(format!("{} does not run", node.name)) };
         let snapshot = life.engine.snapshot(|_| true);
-        let found: Vec<Found> = all_events(&snapshot).await.map_err(|why| format!("on {}: {why}", node.name))?;
+        let found: Vec<Found> = match all_events(&snapshot).await {
+            Ok(found) => found,
+            Err(why) => return Ok(Some(format!("on {}: {why}", node.name))),
+        };
         let mut model = lock(&run.model);
         let expected = model.expectation();
         model.judge(&expected, &found).map_err(|why| format!("on {} after healing: {why}", node.name))?;
@@ -116,11 +120,11 @@ pub(super) async fn judge(run: &Arc<Run>) -> Result<(), String> {
             Some(_) => {}
         }
     }
-    generations(run)
+    generations(run).map(|()| None)
 }
 
 /// One chain while its history is read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct History {
     manifest: Option<SharedManifest>,
     digest: String,
@@ -129,14 +133,49 @@ struct History {
     removed: BTreeSet<EventId>,
 }
 
+/// From where on generations are counted: the store's first object, or a new history.
+#[derive(Default)]
+pub(super) struct Epoch {
+    /// How many objects were made before.
+    made: usize,
+    /// The chains as they are then.
+    chains: BTreeMap<String, History>,
+}
+
+impl Epoch {
+    /// Begins with what the store has now.
+    ///
+    /// # Errors
+    /// If that cannot be read.
+    pub(super) fn begin(run: &Run) -> Result<Self, String> {
+        let made = run.store.made();
+        let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
+        let (mut chains, mut blocks) = (BTreeMap::new(), BTreeMap::new());
+        for (folder, body) in heads(run) {
+            let manifest = filled(run, &body)?;
+            let mut history = History { digest: crypto::hex(&crypto::sha256(&body)), ..History::default() };
+            for entry in manifest.entries() {
+                history.events.extend(ids_of(&folder, entry.id, &objects, &mut blocks)?);
+            }
+            history.manifest = Some(manifest);
+            chains.insert(folder, history);
+        }
+        Ok(Self { made: made.len(), chains })
+    }
+}
+
 /// Recounts every generation of every chain from the rows of its blocks.
-fn generations(run: &Run) -> Result<(), String> {
+///
+/// # Errors
+/// The first thing that is wrong.
+pub(super) fn generations(run: &Run) -> Result<(), String> {
     let made = run.store.made();
+    let epoch = lock(&run.epoch);
     let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
     let mut blocks: BTreeMap<String, BTreeSet<EventId>> = BTreeMap::new();
-    let mut histories: BTreeMap<&str, History> = BTreeMap::new();
+    let mut histories = epoch.chains.clone();
     let mut seen = BTreeSet::new();
-    for (key, body) in &made {
+    for (key, body) in &made[epoch.made..] {
         let Some((folder, _)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) else { continue };
         // A number that was made again after it was collected is a ghost: no part of the chain.
         if !seen.insert(key.clone()) {
@@ -144,7 +183,7 @@ fn generations(run: &Run) -> Result<(), String> {
         }
         let wrong = |why: String| format!("{key}: {why}");
         let manifest = filled(run, body).map_err(wrong)?;
-        let history = histories.entry(folder).or_default();
+        let history = histories.entry(folder.to_owned()).or_default();
         step(history, &manifest).map_err(wrong)?;
         let mut events = BTreeSet::new();
         for entry in manifest.entries() {

@@ -91,6 +91,11 @@ impl Node {
         Self { name, disk, cable, clock, machine, seed, settings, cluster_settings, life, lives }
     }
 
+    /// Whether it brings every shared block here and lets none go to make room.
+    pub(super) fn keeps_all(&self) -> bool {
+        self.cluster_settings.cache_bytes.is_none() && self.cluster_settings.prefetch
+    }
+
     /// The process that runs, if one does.
     pub(super) fn life(&self) -> Option<Life> {
         self.lock().clone()
@@ -110,7 +115,7 @@ impl Node {
             *lives
         };
         let switch = Switch::default();
-        let tasks = NodeTasks { switch: switch.clone(), machine: Arc::clone(&self.machine.tasks) };
+        let tasks = NodeTasks { node: self.name, switch: switch.clone(), machine: Arc::clone(&self.machine.tasks) };
         let entropy = SeededEntropy::new(mix(self.seed ^ mix(number)));
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let host = Host { clock, tasks: Arc::new(tasks), entropy: Arc::new(entropy), ..self.machine.clone() };

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use helios::host::{BoxFuture, Task, Tasks};
+use tracing::Instrument;
 
 /// Off once, off for ever. Clones share it.
 #[derive(Clone, Default)]
@@ -97,13 +98,15 @@ impl<T> Drop for Guarded<'_, T> {
 
 /// The tasks of one process.
 pub(super) struct NodeTasks {
+    /// Whose: what they log says so.
+    pub(super) node: &'static str,
     pub(super) switch: Switch,
     pub(super) machine: Arc<dyn Tasks>,
 }
 
 impl Tasks for NodeTasks {
     fn spawn(&self, name: &'static str, future: BoxFuture<'static, ()>) -> Task {
-        let guarded = Guarded::new(self.switch.clone(), future);
+        let guarded = Guarded::new(self.switch.clone(), future).instrument(tracing::info_span!("on", node = self.node));
         self.machine.spawn(
             name,
             Box::pin(async move {

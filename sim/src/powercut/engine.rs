@@ -231,6 +231,16 @@ fn found_in(partition: &PartitionView, group: &RowGroup, found: &mut Vec<Found>)
     }
 }
 
+/// The events of a block.
+pub(crate) async fn ids_in_block(block: &StoredBlock) -> Result<Vec<EventId>, String> {
+    Ok(read_block(block).await?.iter().flat_map(ids_in_group).collect())
+}
+
+/// The events of a row group.
+pub(crate) fn ids_in_group(group: &RowGroup) -> impl Iterator<Item = EventId> {
+    (0..group.rows).map(|row| group.id(row))
+}
+
 async fn read_block(block: &StoredBlock) -> Result<Vec<RowGroup>, String> {
     let len = usize::try_from(block.entry.bytes).map_err(|error| error.to_string())?;
     let bytes = block.read(0, len).await.map_err(|error| error.to_string())?;

@@ -62,8 +62,12 @@ fn add(total: &mut Outcome, outcome: Outcome) {
 /// Seeds that failed once.
 const FOUND: &[u64] = &[
     // The days of a leader whose calendar had jumped before it came to lead were retired.
-    1, // A ghost below the floor was taken for another history.
-    69,
+    1,
+    // Hints were lost: a page that could not be read for a moment, a feed that went before anybody had read it.
+    8,  // A ghost below the floor was taken for another history.
+    69, // Blocks of a partition without a chain were never swept.
+    72, // Entries that were gone between two that were there were not missed.
+    156,
 ];
 
 #[test]

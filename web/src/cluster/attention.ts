@@ -30,6 +30,10 @@ const KINDS: Record<Kind, { word: string; todo: string }> = {
     word: "Gap",
     todo: "Restore the shared store. If what is missing is lost for good, run `helios store adopt`.",
   },
+  missing: {
+    word: "Missing",
+    todo: "Start every node that may still have these events, and wait. If none has them, run `helios store adopt --yes --accept-loss`.",
+  },
   unreadable: {
     word: "Unreadable",
     todo: "If a newer version of helios wrote it, upgrade this node. Else restore the object: `helios verify --shared-store` says which.",

@@ -87,6 +87,8 @@ pub(super) enum ProblemKind {
     Gap,
     /// The store begins a new history, and what it lacks is not here either.
     Missing,
+    /// The store names a block that it does not have.
+    Incomplete,
     /// What lies there cannot be read, or is of a newer format.
     Unreadable,
     /// A block of the own tail cannot be read.
@@ -96,7 +98,7 @@ pub(super) enum ProblemKind {
 impl ProblemKind {
     /// Whether the store's history is not this node's.
     pub(super) fn is_about_history(self) -> bool {
-        matches!(self, Self::RolledBack | Self::Gap | Self::Missing)
+        matches!(self, Self::RolledBack | Self::Gap | Self::Missing | Self::Incomplete)
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -104,6 +106,7 @@ impl ProblemKind {
             Self::RolledBack => "rolled_back",
             Self::Gap => "gap",
             Self::Missing => "missing",
+            Self::Incomplete => "incomplete",
             Self::Unreadable => "unreadable",
             Self::DamagedTail => "damaged_tail",
         }

@@ -1,6 +1,7 @@
 //! The uploader: the front of each tail goes to the shared store, and leaves the tail once a head names it that
 //! was read after the commit. Seeding is uploading onto an empty chain.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tracing::{debug, warn};
@@ -9,7 +10,7 @@ use super::chains::{self, Edited, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
 use crate::chain::StoreError;
 use crate::engine::shared::{Edit, Refusal};
-use crate::engine::{AdoptError, Front, Mutant, SharedHead, StoredBlock, layout, life_of};
+use crate::engine::{AdoptError, BlockId, Front, Mutant, SharedHead, StoredBlock, layout, life_of};
 use crate::event::{Origin, PartitionKey};
 use crate::host_select;
 
@@ -165,6 +166,9 @@ async fn put_blocks(
 /// # Errors
 /// If the store could not make what was read from it durable.
 pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
+    if !is_whole(shared, key, head).await? {
+        return Ok(false);
+    }
     // DURABLE: blocks leave this disk because of a name that another process may have made.
     chains::chain_of(shared, key).harden().await?;
     match shared.replica.adopt(key, &shared.incarnation(), head).await {
@@ -199,6 +203,34 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
             Ok(false)
         }
     }
+}
+
+/// Whether the blocks are there for which something of this disk would go: a store that was copied in no order may name
+/// what it does not have. Costs a question a block, and nothing where nothing goes.
+async fn is_whole(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
+    let known: BTreeSet<BlockId> = shared.replica.base_blocks(key).iter().map(|block| block.entry.id).collect();
+    let named: BTreeSet<BlockId> = head.manifest.entries().map(|entry| entry.id).collect();
+    if known.is_subset(&named) && !shared.replica.has_tail(key) {
+        return Ok(true);
+    }
+    let folder = layout::partition_folder(key);
+    for entry in head.manifest.entries().filter(|entry| !known.contains(&entry.id)) {
+        if shared.store.size(&layout::shared_block_key(&folder, entry.id)).await? == Some(entry.bytes) {
+            continue;
+        }
+        // It may have been replaced since the head was read.
+        let newest = chains::chain_of(shared, key).head_from(head.manifest.generation).await?;
+        if newest.is_some_and(|newest| newest.digest == head.digest) {
+            let (id, generation) = (entry.id, head.manifest.generation);
+            let message = format!(
+                "the shared store is incomplete: generation {generation} names block {id}, which is not there. Restore \
+                it; if it is lost, `helios store adopt` makes what is there a new history, and nodes bring back the rest"
+            );
+            shared.trouble(key, ProblemKind::Incomplete, message);
+        }
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Puts back, under their old names, what a new history lacks of this node's old base and is here. Two nodes that each

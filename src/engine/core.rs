@@ -109,7 +109,7 @@ impl Core {
             partitions: Mutex::default(),
             open: Mutex::default(),
             segments: Arc::default(),
-            dense: DenseBudget::new(host.clock.monotonic()),
+            dense: DenseBudget::new(settings.dense_bytes_per_s, host.clock.monotonic()),
             lost: Mutex::default(),
             garbage: Reclaim::new(),
             open_blocks: Arc::new(OpenBlocks::new()),

@@ -1,6 +1,6 @@
 //! How much the engine may spend on making small blocks as small as can be.
 //!
-//! **Promise.** In the long run no more than [`DENSE_BYTES_PER_S`] are compressed densely, whatever comes in:
+//! **Promise.** In the long run no more than so many bytes a second are compressed densely, whatever comes in:
 //! a node that takes in little has small blocks, and one that takes in much, in however many partitions,
 //! does not choke on them.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// Bytes that may be compressed densely now: they come in at a steady rate, up to a bound.
 pub(crate) struct DenseBudget {
+    bytes_per_s: u64,
     state: Mutex<State>,
 }
 
@@ -18,8 +19,9 @@ struct State {
 }
 
 impl DenseBudget {
-    pub(crate) fn new(now: Duration) -> Self {
-        Self { state: Mutex::new(State { bytes: DENSE_BYTES_MAX, since: now }) }
+    pub(crate) fn new(bytes_per_s: u64, now: Duration) -> Self {
+        let bytes = bytes_per_s.saturating_mul(DENSE_SECONDS_MAX);
+        Self { bytes_per_s, state: Mutex::new(State { bytes, since: now }) }
     }
 
     /// Whether a block of so many bytes as sent may be written densely: then they are taken. `now` is the
@@ -27,8 +29,8 @@ impl DenseBudget {
     pub(crate) fn take(&self, raw_bytes: u64, now: Duration) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = now.saturating_sub(state.since).as_millis();
-        let more = u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(DENSE_BYTES_PER_S) / 1_000;
-        state.bytes = state.bytes.saturating_add(more).min(DENSE_BYTES_MAX);
+        let more = u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(self.bytes_per_s) / 1_000;
+        state.bytes = state.bytes.saturating_add(more).min(self.bytes_per_s.saturating_mul(DENSE_SECONDS_MAX));
         state.since = now;
         let wanted = raw_bytes.min(BLOCK_BYTES_MAX);
         let has_them = state.bytes >= wanted;
@@ -37,10 +39,8 @@ impl DenseBudget {
     }
 }
 
-/// At up to 150 CPU seconds a GiB, this is a seventh of a core.
-const DENSE_BYTES_PER_S: u64 = 1 << 20;
-/// What gathers while nothing comes in.
-const DENSE_BYTES_MAX: u64 = 64 << 20;
+/// What gathers while nothing comes in: the share of so many seconds.
+const DENSE_SECONDS_MAX: u64 = 64;
 /// Of a large block no more than about so much is compressed densely.
 const BLOCK_BYTES_MAX: u64 = 4 << 20;
 
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn what_is_not_taken_gathers_up_to_a_bound_and_what_is_refused_takes_nothing() {
         let at = Duration::from_secs;
-        let budget = DenseBudget::new(at(10));
+        let budget = DenseBudget::new(1 << 20, at(10));
         let taken = (0..1_000).filter(|_| budget.take(1 << 20, at(10))).count();
         assert_eq!(taken, 64);
         assert!(!budget.take(3 << 20, at(12)));

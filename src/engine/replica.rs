@@ -144,6 +144,12 @@ impl Replica {
         self.0.all_partitions().iter().filter(waits).map(|partition| partition.key.clone()).collect()
     }
 
+    /// Whether there is something in the partition's tail.
+    pub fn has_tail(&self, key: &PartitionKey) -> bool {
+        let view = self.0.partition(key).view();
+        view.blocks.len() > view.base_blocks
+    }
+
     /// What waits in all tails.
     pub fn waiting(&self) -> Waiting {
         let mut waiting = Waiting::default();

@@ -47,6 +47,9 @@ pub struct Settings {
     pub compact_interval: Duration,
     /// Partitions of days that lie further back are retired; `None`: never.
     pub retention_days: Option<u32>,
+    /// Bytes as sent of small blocks that may be compressed densely, per second. At up to 150 CPU seconds a GiB the
+    /// default is a seventh of a core.
+    pub dense_bytes_per_s: u64,
     /// How often retention looks.
     pub retention_interval: Duration,
     /// Free bytes below which ingest stops, so that flush and retention can still write.
@@ -85,6 +88,7 @@ impl Default for Settings {
             compact_small_blocks_max: 100,
             compact_interval: Duration::from_secs(30),
             retention_days: None,
+            dense_bytes_per_s: 1 << 20,
             retention_interval: Duration::from_secs(3_600),
             reserve_bytes: 64 << 20,
             manifest_page_blocks: 512,

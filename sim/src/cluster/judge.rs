@@ -174,16 +174,15 @@ pub(super) fn generations(run: &Run) -> Result<(), String> {
     let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
     let mut blocks: BTreeMap<String, BTreeSet<EventId>> = BTreeMap::new();
     let mut histories = epoch.chains.clone();
-    let mut seen = BTreeSet::new();
     for (key, body) in &made[epoch.made..] {
         let Some((folder, _)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) else { continue };
-        // A number that was made again after it was collected is a ghost: no part of the chain.
-        if !seen.insert(key.clone()) {
-            continue;
-        }
         let wrong = |why: String| format!("{key}: {why}");
         let manifest = filled(run, body).map_err(wrong)?;
         let history = histories.entry(folder.to_owned()).or_default();
+        // A number that was made again after it was collected is a ghost: no part of the chain.
+        if history.manifest.as_ref().is_some_and(|head| manifest.generation < head.floor) {
+            continue;
+        }
         step(history, &manifest).map_err(wrong)?;
         let mut events = BTreeSet::new();
         for entry in manifest.entries() {

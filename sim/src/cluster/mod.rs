@@ -186,7 +186,7 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
             node.start().await.map_err(|why| format!("{} does not start again: {why}", node.name))?;
         }
     }
-    rollback::adopt(run, Begin::Write).await?;
+    rollback::adopt_in_the_end(run, Begin::Write).await?;
     let mut deadline = run.host.clock.monotonic() + HEALED_WITHIN;
     let mut gives_up = true;
     loop {
@@ -199,7 +199,7 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
             if std::mem::take(&mut gives_up) && why.contains("accept-loss") {
                 // Nobody has what these nodes wait for.
                 run.saw("losses accepted");
-                rollback::adopt(run, Begin::AcceptLoss).await?;
+                rollback::adopt_in_the_end(run, Begin::AcceptLoss).await?;
                 deadline = run.host.clock.monotonic() + HEALED_WITHIN;
                 continue;
             }

@@ -49,6 +49,7 @@ pub fn drawn_settings(seed: u64) -> Settings {
         open_partitions_max: rng.pick(&[1, 1_000]),
         flush_rows_max: rng.pick(&[1, 10, 50_000]),
         manifest_page_blocks: rng.pick(&[1, 2, 512]),
+        dense_bytes_per_s: rng.pick(&[0, 0, 0, 1 << 20]),
         ..Settings::default()
     }
 }

@@ -34,6 +34,10 @@ const KINDS: Record<Kind, { word: string; todo: string }> = {
     word: "Missing",
     todo: "Start every node that may still have these events, and wait. If none has them, run `helios store adopt --yes --accept-loss`.",
   },
+  incomplete: {
+    word: "Incomplete",
+    todo: "Restore the block: `helios verify --shared-store` names all that are missing. If they are lost, run `helios store adopt`.",
+  },
   unreadable: {
     word: "Unreadable",
     todo: "If a newer version of helios wrote it, upgrade this node. Else restore the object: `helios verify --shared-store` says which.",

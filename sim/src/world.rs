@@ -19,7 +19,7 @@ use crate::entropy::SeededEntropy;
 use crate::net::NoNet;
 use crate::rng::{Rng, mix};
 
-/// Polls in one [`World::run`]. A world that needs more is taken to run in circles.
+/// Polls in one world, if nothing else is said.
 const POLLS_MAX: u64 = 20_000_000;
 
 /// Virtual time in one world. Beyond it something waits for what never comes.
@@ -64,6 +64,7 @@ pub(crate) struct Power {
 struct Schedule {
     rng: Rng,
     polls: u64,
+    polls_max: u64,
 }
 
 #[derive(Default)]
@@ -86,7 +87,7 @@ impl World {
     /// A machine that was just switched on. What follows from `seed`: the order of tasks, the disk's
     /// latencies, the entropy.
     pub fn new(seed: u64) -> Self {
-        let schedule = Schedule { rng: Rng::labelled(seed, "schedule"), polls: 0 };
+        let schedule = Schedule { rng: Rng::labelled(seed, "schedule"), polls: 0, polls_max: POLLS_MAX };
         Self {
             shared: Arc::new(Shared {
                 seed,
@@ -150,7 +151,8 @@ impl World {
                 }
                 None => {}
             }
-            if self.shared.lock_schedule().polls > POLLS_MAX {
+            let schedule = self.shared.lock_schedule();
+            if schedule.polls > schedule.polls_max {
                 return Ended::Stuck("too many polls: tasks wake each other in circles");
             }
         }
@@ -159,6 +161,16 @@ impl World {
     /// The names of tasks that panicked.
     pub fn panicked_tasks(&self) -> Vec<&'static str> {
         self.shared.lock_tasks().panicked.clone()
+    }
+
+    /// How often a task was polled so far.
+    pub fn polls(&self) -> u64 {
+        self.shared.lock_schedule().polls
+    }
+
+    /// From now on a world that needs more polls than this is taken to run in circles.
+    pub fn limit_polls(&self, polls: u64) {
+        self.shared.lock_schedule().polls_max = polls;
     }
 
     /// A digest of everything that happened: which task ran when, every call to the disk with its bytes

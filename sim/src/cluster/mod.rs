@@ -57,6 +57,8 @@ pub struct Outcome {
     pub virtual_time: Duration,
     /// Digest of what happened.
     pub digest: u64,
+    /// How often a task was polled.
+    pub polls: u64,
     /// How often things happened that must be seen.
     pub coverage: BTreeMap<String, u64>,
 }
@@ -90,6 +92,7 @@ struct Run {
 /// The first thing that is wrong.
 pub fn run(plan: &Plan) -> Result<Outcome, String> {
     let world = World::new(plan.seed);
+    world.limit_polls(POLLS_MAX);
     let host = world.host(&world.mount(Storage::new(), FaultPlan::none()));
     let store = MemoryStore::new(host.entropy.fork("store"), Some(Arc::clone(&host.clock)));
     store.remember_made();
@@ -143,6 +146,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
         acknowledged,
         virtual_time: host.clock.monotonic(),
         digest: world.digest(),
+        polls: world.polls(),
         coverage: lock(&run.coverage).clone(),
     })
 }
@@ -187,22 +191,23 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
         }
     }
     rollback::adopt_in_the_end(run, Begin::Write).await?;
-    let mut deadline = run.host.clock.monotonic() + HEALED_WITHIN;
-    let mut gives_up = true;
+    let healed = run.host.clock.monotonic();
+    let (mut deadline, mut gives_up) = (healed + HEALED_WITHIN, true);
     loop {
         let why = match judge::apart(run).await? {
             None => judge::judge(run).await?,
             why => why,
         };
         let Some(why) = why else { break };
-        if run.host.clock.monotonic() > deadline {
-            if std::mem::take(&mut gives_up) && why.contains("accept-loss") {
-                // Nobody has what these nodes wait for.
-                run.saw("losses accepted");
-                rollback::adopt_in_the_end(run, Begin::AcceptLoss).await?;
-                deadline = run.host.clock.monotonic() + HEALED_WITHIN;
-                continue;
-            }
+        let now = run.host.clock.monotonic();
+        if gives_up && now > healed + GIVES_UP_AFTER && why.contains("accept-loss") {
+            // Nobody has what these nodes wait for.
+            run.saw("losses accepted");
+            rollback::adopt_in_the_end(run, Begin::AcceptLoss).await?;
+            gives_up = false;
+            deadline = now + HEALED_WITHIN;
+        }
+        if now > deadline {
             return Err(format!("no agreement {} s after healing: {why}", HEALED_WITHIN.as_secs()));
         }
         run.host.clock.sleep(Duration::from_secs(2)).await;
@@ -382,5 +387,9 @@ const SHARED_WAIT: Duration = Duration::from_secs(20);
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 /// Days that are kept, where retention is on.
 const RETENTION_DAYS: u32 = 1;
+/// Several times what a run of five nodes needs: more goes in circles.
+const POLLS_MAX: u64 = 6_000_000;
+/// Who waits for what no node has is told to give it up after this much time.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(60);
 /// After this much virtual time without faults all nodes agree.
 const HEALED_WITHIN: Duration = Duration::from_secs(300);

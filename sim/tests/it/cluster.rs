@@ -54,6 +54,7 @@ fn campaign(
 fn add(total: &mut Outcome, outcome: Outcome) {
     total.acknowledged += outcome.acknowledged;
     total.virtual_time += outcome.virtual_time;
+    total.polls = total.polls.max(outcome.polls);
     for (name, times) in outcome.coverage {
         *total.coverage.entry(name).or_default() += times;
     }
@@ -88,7 +89,8 @@ fn every_acknowledged_event_comes_to_every_node_exactly_once() {
     let first = variable("HELIOS_SIM_SEED").unwrap_or(1);
     let seeds = variable("HELIOS_SIM_CLUSTERS").unwrap_or(SEEDS);
     let (total, failure) = campaign(first, seeds, plan);
-    println!("{} lines acknowledged in {:?} of virtual time", total.acknowledged, total.virtual_time);
+    let Outcome { acknowledged, virtual_time, polls, .. } = &total;
+    println!("{acknowledged} lines acknowledged in {virtual_time:?} of virtual time, at most {polls} polls a seed");
     let coverage: BTreeMap<_, _> = total.coverage;
     coverage.iter().for_each(|(name, times)| println!("{times:>9}  {name}"));
     if let Some((seed, why)) = failure {

@@ -123,6 +123,15 @@ async fn a_head_is_found_from_any_generation_and_in_small_pages() {
 }
 
 #[tokio::test]
+async fn a_floor_of_a_head_that_is_gone_collects_nothing() {
+    let store = memory();
+    let chain = chain_of(&store);
+    grow(&chain, 3, 1).await;
+    assert_eq!(chain.collect(5).await.unwrap(), 0, "the store was put back to an earlier time");
+    assert_eq!(chain.generations().await.unwrap(), [1, 2, 3]);
+}
+
+#[tokio::test]
 async fn the_head_is_never_collected() {
     let store = memory();
     let chain = chain_of(&store);

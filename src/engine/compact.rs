@@ -146,7 +146,12 @@ async fn publish_merged(
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;
     let published = publish::publish(core, partition, &mut committed, |manifest| {
-        let mut next = manifest.with_merged(inputs, Some(Arc::clone(&merged.entry)))?;
+        let mut next = match manifest.with_merged(inputs, Some(Arc::clone(&merged.entry))) {
+            None if core.settings.mutation.is(Mutant::CompactTakesBase) => {
+                manifest.with_flushed(Arc::clone(&merged.entry))
+            }
+            next => next?,
+        };
         next.floor = floor;
         Some(next)
     });

@@ -1,9 +1,9 @@
-//! Nodes that share a store which fails: they change one document, take leases and runs, die, stall and come back.
+//! Nodes that share a store which fails: they change the same document, take leases and runs, die, stall and come back.
 //!
 //! **Promise.** [`run`] says whether every change whose node was told "done" is in the document, once, and none that was
 //! refused; whether no term and no run was given to two; whether the nodes come to one leader once nothing goes wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -58,8 +58,8 @@ pub fn run(seeds: Seeds) -> Result<Outcome, String> {
 /// What nodes were told.
 #[derive(Default)]
 struct Notes {
-    /// What became of each change: whether it is done, `None` if nobody knows.
-    changes: BTreeMap<String, Option<bool>>,
+    /// What became of each change, by document and token: whether it is done, `None` if nobody knows.
+    changes: BTreeMap<(String, String), Option<bool>>,
     terms: BTreeMap<u64, String>,
     runs: BTreeMap<u64, String>,
     leaders: BTreeMap<usize, Leadership>,
@@ -189,7 +189,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Adds tokens to the document, two at the same time.
+    /// Adds tokens to the document of the time, two at once.
     async fn change(&self, mut rng: Rng) {
         for round in 0.. {
             let (one, two) = (format!("{}-{round}-a", self.life), format!("{}-{round}-b", self.life));
@@ -199,8 +199,11 @@ impl Worker {
     }
 
     async fn add(&self, token: &str) {
-        self.shared.lock().changes.insert(token.to_owned(), None);
-        let added = self.control.update(DOCUMENT, |content| {
+        // A document costs in proportion to what is in it, at each change: a run that has but one never ends.
+        let document = format!("settings-{}", self.host.clock.monotonic().as_secs() / DOCUMENT_EVERY_S);
+        let change = (document.clone(), token.to_owned());
+        self.shared.lock().changes.insert(change.clone(), None);
+        let added = self.control.update(&document, |content| {
             content.insert(token.to_owned(), Value::from(content.len()));
             true
         });
@@ -211,7 +214,7 @@ impl Worker {
         };
         let mut notes = self.shared.lock();
         notes.note(&format!("{token} {fate:?}"));
-        notes.changes.insert(token.to_owned(), fate);
+        notes.changes.insert(change, fate);
     }
 
     async fn take_and_give_back(&self, mut rng: Rng) {
@@ -249,15 +252,19 @@ async fn judge(shared: &Shared, clock: &SimClock) -> Result<Outcome, String> {
     let power = Arc::new(Power::default());
     let disk = SimDisk::new(Storage::new(), FaultPlan::none(), clock.clone(), power, 0);
     let reader = shared.control(&crate::host::host(&disk, mix(shared.workload)), "reader");
-    let document = reader.read_now(DOCUMENT).await.map_err(|error| error.to_string())?;
-    let there = document.map(|document| document.content.clone()).unwrap_or_default();
+    let documents: BTreeSet<String> = shared.lock().changes.keys().map(|(document, _)| document.clone()).collect();
+    let mut there = BTreeMap::new();
+    for name in documents {
+        let document = reader.read_now(&name).await.map_err(|error| error.to_string())?;
+        there.insert(name, document.map(|document| document.content.clone()).unwrap_or_default());
+    }
     let notes = shared.lock();
     if let Some(wrong) = &notes.wrong {
         return Err(wrong.clone());
     }
     let mut outcome = Outcome::default();
-    for (token, fate) in &notes.changes {
-        match (fate, there.contains_key(token)) {
+    for ((document, token), fate) in &notes.changes {
+        match (fate, there[document].contains_key(token)) {
             (Some(true), true) => outcome.done += 1,
             (Some(true), false) => return Err(format!("done and lost: {token}")),
             (Some(false), true) => return Err(format!("refused and done: {token}")),
@@ -269,10 +276,12 @@ async fn judge(shared: &Shared, clock: &SimClock) -> Result<Outcome, String> {
         }
     }
     // Each change counted what was there before it: a change that was overwritten would leave a gap.
-    let mut places: Vec<u64> = there.values().filter_map(Value::as_u64).collect();
-    places.sort_unstable();
-    if places != (0..there.len() as u64).collect::<Vec<_>>() {
-        return Err(format!("changes were lost: {places:?}"));
+    for (name, content) in &there {
+        let mut places: Vec<u64> = content.values().filter_map(Value::as_u64).collect();
+        places.sort_unstable();
+        if places != (0..content.len() as u64).collect::<Vec<_>>() {
+            return Err(format!("changes of {name} were lost: {places:?}"));
+        }
     }
     let counts = shared.store.counts();
     Ok(Outcome {
@@ -286,7 +295,8 @@ async fn judge(shared: &Shared, clock: &SimClock) -> Result<Outcome, String> {
     })
 }
 
-fn draw_faults(rng: &mut Rng) -> Faults {
+/// What goes wrong with the store, and how long its calls take.
+pub(crate) fn draw_faults(rng: &mut Rng) -> Faults {
     let mut often = || rng.pick(&[0, 0, 20, 100, 250]);
     let (refuse, lose_answer, lose_request, deliver_late, answer_twice) = (often(), often(), often(), often(), often());
     Faults {
@@ -302,14 +312,14 @@ fn draw_faults(rng: &mut Rng) -> Faults {
     }
 }
 
-/// The document that all nodes change.
-const DOCUMENT: &str = "settings";
+/// How long all nodes change the same document, before they go on with another.
+const DOCUMENT_EVERY_S: u64 = 10;
 /// Nodes.
 const NODES: usize = 3;
 /// How often a run is due.
 const RUN_EVERY_S: u64 = 5;
 /// The longest wait of a call to a store in order, each way.
-const HEALED_DELAY_MS: u64 = 20;
+pub(crate) const HEALED_DELAY_MS: u64 = 20;
 /// By then a lease has lapsed and another has taken it.
 const SETTLED: Duration = Duration::from_secs(LEASE_TTL.as_secs() * 3);
 /// Seconds during which one node, and one only, must lead.

@@ -1,17 +1,17 @@
-//! A second simulator. The first one (`sim`) draws faults of the disk at every call; this one runs whole servers and
-//! their clients over a simulated network, and draws before each step which of the tasks that can run does.
+//! A second simulator. The first one (`sim`) draws faults of the disk at every call; this one runs whole servers with
+//! their clients over a simulated network, and nodes that share a store, and draws before each step which of the tasks
+//! that can run does.
 //!
 //! **Promise.** The same seed and the same code take the same course ([`Outcome::digest`] says so). The engine, the
 //! routes and the control plane are those of the product, unchanged: they see a [`helios::host::Host`] of madsim's.
 //!
 //! **Boundary.** A workspace of its own: madsim replaces functions of libc, and no other simulator may stand in the same
-//! binary. What both simulators need (disk, entropy) is `sim`'s own source, built once more here.
-//!
-//! The cluster joins here: a module `cluster` beside [`server`] and [`control`], several servers and a store as nodes.
+//! binary. What both simulators need (disk, entropy, the judgement) is `sim`'s own source, built once more here.
 
 #![allow(missing_docs, reason = "parts of `sim` are built here under other names")]
 
 mod clock;
+pub mod cluster;
 pub mod control;
 mod cpu;
 #[path = "../../src/disk/mod.rs"]

@@ -1,8 +1,8 @@
-//! Many seeds of both scenarios, each replayable: `HELIOS_MAD_SEED=n cargo test NAME -- --nocapture`.
+//! Many seeds of all scenarios, each replayable: `HELIOS_MAD_SEED=n cargo test NAME -- --nocapture`.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `HELIOS_MAD_SEEDS` | seeds of the servers, five times as many as of the control plane, whose runs take longer |
+//! | `HELIOS_MAD_SEEDS` | seeds of the servers, five times as many as of the control plane and of clusters: those take longer |
 //! | `HELIOS_MAD_SEED` | the only seed |
 
 // All of this is test code, helpers too.
@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use helios::engine::Mutant;
 use mad::server::{Outcome, Run, run};
-use mad::{Network, Seeds, control};
+use mad::{Network, Seeds, cluster, control};
 
 /// Seeds of a campaign unless the environment asks for more.
 const SEEDS: u64 = 100;
@@ -92,6 +92,38 @@ fn no_change_is_lost_no_run_given_twice_and_one_leads_in_the_end() {
     }
 }
 
+fn cluster(seeds: Seeds) -> cluster::Run {
+    cluster::Run { seeds, mutant: None }
+}
+
+#[test]
+fn every_node_of_a_cluster_comes_to_have_what_any_of_them_acknowledged() {
+    let test = "every_node_of_a_cluster";
+    let (mut sum, mut orders, mut runs) = (cluster::Outcome::default(), BTreeSet::new(), 0);
+    for seed in seeds(5) {
+        let run_of = cluster(Seeds::both(seed));
+        let outcome = cluster::run(run_of).unwrap_or_else(|why| panic!("{why}\n{}", replay(test, seed)));
+        orders.insert(outcome.order);
+        runs += 1;
+        sum.nodes += outcome.nodes;
+        sum.acknowledged += outcome.acknowledged;
+        sum.looks += outcome.looks;
+        sum.kills += outcome.kills;
+        sum.cuts += outcome.cuts;
+        sum.pauses += outcome.pauses;
+        sum.lives += outcome.lives;
+        sum.faults += outcome.faults;
+        sum.straddles += outcome.straddles;
+        sum.seconds += outcome.seconds;
+    }
+    println!("{test}: {runs} seeds, {} different orders, {sum:?}", orders.len());
+    assert_eq!(orders.len(), runs, "two seeds took the same course");
+    if runs > 10 {
+        assert!(sum.acknowledged > 1_000 && sum.looks > 100 && sum.straddles > 0, "too little happened");
+        assert!(sum.kills > 0 && sum.cuts > 0 && sum.pauses > 0 && sum.faults > 100, "too little fails");
+    }
+}
+
 #[test]
 fn the_same_seed_takes_the_same_course() {
     for seed in seeds(20) {
@@ -99,6 +131,8 @@ fn the_same_seed_takes_the_same_course() {
         assert_eq!((first.digest, first.order), (second.digest, second.order), "seed {seed}: {first:?} {second:?}");
         let digest = || control::run(Seeds::both(seed)).unwrap().digest;
         assert_eq!(digest(), digest(), "seed {seed} of the control plane");
+        let digest = || cluster::run(cluster(Seeds::both(seed))).unwrap().digest;
+        assert_eq!(digest(), digest(), "seed {seed} of a cluster");
     }
 }
 
@@ -122,6 +156,18 @@ fn an_engine_that_forgets_a_step_is_caught() {
         let caught = (0..MUTANT_SEEDS_MAX).find_map(|seed| {
             let run_of = Run { mutant: Some(mutant), ..sound(Seeds::both(seed)) };
             run(run_of).err().map(|why| (seed, why))
+        });
+        let (seed, why) = caught.unwrap_or_else(|| panic!("{mutant:?} is not noticed"));
+        println!("{mutant:?} is noticed after {} seeds: {why}", seed + 1);
+    }
+}
+
+#[test]
+fn a_cluster_that_shares_wrongly_is_caught() {
+    for mutant in [Mutant::AdoptUncut, Mutant::UploadNotFromFront] {
+        let caught = (0..MUTANT_SEEDS_MAX).find_map(|seed| {
+            let run_of = cluster::Run { mutant: Some(mutant), ..cluster(Seeds::both(seed)) };
+            cluster::run(run_of).err().map(|why| (seed, why))
         });
         let (seed, why) = caught.unwrap_or_else(|| panic!("{mutant:?} is not noticed"));
         println!("{mutant:?} is noticed after {} seeds: {why}", seed + 1);

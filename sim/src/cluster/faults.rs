@@ -66,6 +66,18 @@ pub(super) async fn drive(run: Arc<Run>) {
                 let faults = if rng.percent(40) { Faults::default() } else { draw_faults(&mut rng) };
                 run.store.set_faults(faults);
             }
+            Kind::Pause => {
+                let Some(switch) = node.life().map(|life| life.switch) else { continue };
+                run.saw("fault: process stands still");
+                switch.pause(true);
+                let clock = Arc::clone(&run.host.clock);
+                let still = Duration::from_millis(rng.in_range(500..60_000));
+                let resume = async move {
+                    clock.sleep(still).await;
+                    switch.pause(false);
+                };
+                run.host.tasks.spawn("resume", Box::pin(resume));
+            }
             Kind::WallJump => {
                 run.saw("fault: wall jump");
                 let by = rng.pick(&[-3_600, 3_600, 86_400, 400 * 86_400, -40]);
@@ -108,6 +120,7 @@ enum Kind {
     Wipe,
     Restore,
     Rollback,
+    Pause,
 }
 
 /// Each run has some kinds, and those more or less often.
@@ -126,6 +139,7 @@ impl Weights {
             Kind::Wipe,
             Kind::Restore,
             Kind::Rollback,
+            Kind::Pause,
         ];
         let mut kinds = Vec::new();
         for kind in all {

@@ -182,6 +182,9 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
     while run.store.deliver_one() {}
     for node in &run.nodes {
         node.disk.set_plan(FaultPlan::none());
+        if let Some(life) = node.life() {
+            life.switch.pause(false);
+        }
         // A node whose writing has stopped goes on after a restart.
         let healthy = node.life().is_some_and(|life| life.engine.health() == helios::engine::Health::Running);
         if !healthy {

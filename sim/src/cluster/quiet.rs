@@ -49,10 +49,15 @@ pub fn quiet_hour(nodes: usize, partitions: u64) -> Result<Requests, String> {
             }
         }
         // Until all is sent, adopted, fetched and merged.
-        host.clock.sleep(Duration::from_secs(600)).await;
-        let waiting = life.cluster.status().await.waiting;
-        if waiting.blocks > 0 {
-            return Err(format!("{} blocks wait after ten minutes", waiting.blocks));
+        for round in 0.. {
+            host.clock.sleep(Duration::from_secs(600)).await;
+            let waiting = life.cluster.status().await.waiting;
+            if waiting.blocks == 0 {
+                break;
+            }
+            if round > ROUNDS_MAX {
+                return Err(format!("{} blocks wait after {} minutes", waiting.blocks, round * 10));
+            }
         }
         let before = store.requests();
         host.clock.sleep(Duration::from_secs(3_600)).await;
@@ -64,3 +69,6 @@ pub fn quiet_hour(nodes: usize, partitions: u64) -> Result<Requests, String> {
         Ended::Stuck(why) => Err(why.to_owned()),
     }
 }
+
+/// Times of ten minutes in which all of what came in is sent.
+const ROUNDS_MAX: u64 = 60;

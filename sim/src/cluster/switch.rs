@@ -1,4 +1,4 @@
-//! A switch that ends a process on a machine that runs on: every task of it goes where it stands.
+//! A switch that ends a process on a machine that runs on, where every task of it stands, or stops it for a while.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +15,8 @@ pub(super) struct Switch(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     off: bool,
+    /// No task moves.
+    paused: bool,
     wakers: Vec<Waker>,
     /// Futures that are not dropped yet.
     alive: usize,
@@ -29,6 +31,24 @@ impl Switch {
             std::mem::take(&mut state.wakers)
         };
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Every task stands still, or goes on: time passes on.
+    pub(super) fn pause(&self, paused: bool) {
+        let wakers = {
+            let mut state = self.lock();
+            state.paused = paused;
+            if paused { Vec::new() } else { std::mem::take(&mut state.wakers) }
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn keep_waker(&self, context: &Context<'_>) {
+        let mut state = self.lock();
+        // Bounded: a waker that is known already is not kept twice.
+        if !state.wakers.iter().any(|known| known.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
     }
 
     pub(super) fn is_off(&self) -> bool {
@@ -71,6 +91,10 @@ impl<T> Future for Guarded<'_, T> {
             self.future = None;
             return Poll::Ready(None);
         }
+        if self.switch.lock().paused {
+            self.switch.keep_waker(context);
+            return Poll::Pending;
+        }
         let Some(future) = &mut self.future else { return Poll::Ready(None) };
         match future.as_mut().poll(context) {
             Poll::Ready(value) => {
@@ -78,11 +102,7 @@ impl<T> Future for Guarded<'_, T> {
                 Poll::Ready(Some(value))
             }
             Poll::Pending => {
-                let mut state = self.switch.lock();
-                // Bounded: a waker that is known already is not kept twice.
-                if !state.wakers.iter().any(|known| known.will_wake(context.waker())) {
-                    state.wakers.push(context.waker().clone());
-                }
+                self.switch.keep_waker(context);
                 Poll::Pending
             }
         }

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use helios::engine::{Mutant, Mutation};
 use sim::cluster::{Outcome, Plan, quiet_hour, run};
 
 use crate::variable;
 
-/// Seeds of clusters. `HELIOS_SIM_CLUSTERS` asks for another number, `HELIOS_SIM_SEED` for another first one; `HELIOS_SIM_LOG=debug` shows what happens.
-const SEEDS: u64 = 20;
+/// Seeds of clusters. `HELIOS_SIM_CLUSTERS` asks for another number, of which those are run for which
+/// `HELIOS_SIM_SECONDS` are enough, `HELIOS_SIM_SEED` for another first one;
+/// `HELIOS_SIM_LOG=debug` shows what happens. `HELIOS_SIM_MUTANTS` says how many deliberate bugs are tried,
+/// `HELIOS_SIM_MUTANT` which one.
+const SEEDS: u64 = 10;
 
 /// Threads that run seeds.
 const THREADS: usize = 2;
@@ -26,15 +29,16 @@ fn campaign(
     first: u64,
     seeds: u64,
     plan: impl Fn(u64) -> Plan + Sync + std::panic::RefUnwindSafe,
-) -> (Outcome, Option<(u64, String)>) {
+) -> (Sum, Option<(u64, String)>) {
     let next = AtomicU64::new(first);
-    let total = Mutex::new((Outcome::default(), None::<(u64, String)>));
+    let (begun, budget) = (Instant::now(), variable("HELIOS_SIM_SECONDS").map_or(Duration::MAX, Duration::from_secs));
+    let total = Mutex::new((Sum::default(), None::<(u64, String)>));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + seeds || total.lock().unwrap().1.is_some() {
+                    if seed >= first + seeds || begun.elapsed() > budget || total.lock().unwrap().1.is_some() {
                         return;
                     }
                     // What an assertion of the product notices is noticed.
@@ -51,7 +55,19 @@ fn campaign(
     total.into_inner().unwrap()
 }
 
-fn add(total: &mut Outcome, outcome: Outcome) {
+/// Of all seeds.
+#[derive(Default)]
+struct Sum {
+    seeds: u64,
+    acknowledged: usize,
+    virtual_time: Duration,
+    /// The most that a seed needed.
+    polls: u64,
+    coverage: BTreeMap<String, u64>,
+}
+
+fn add(total: &mut Sum, outcome: Outcome) {
+    total.seeds += 1;
     total.acknowledged += outcome.acknowledged;
     total.virtual_time += outcome.virtual_time;
     total.polls = total.polls.max(outcome.polls);
@@ -89,9 +105,9 @@ fn every_acknowledged_event_comes_to_every_node_exactly_once() {
     let first = variable("HELIOS_SIM_SEED").unwrap_or(1);
     let seeds = variable("HELIOS_SIM_CLUSTERS").unwrap_or(SEEDS);
     let (total, failure) = campaign(first, seeds, plan);
-    let Outcome { acknowledged, virtual_time, polls, .. } = &total;
-    println!("{acknowledged} lines acknowledged in {virtual_time:?} of virtual time, at most {polls} polls a seed");
-    let coverage: BTreeMap<_, _> = total.coverage;
+    let Sum { seeds, acknowledged, virtual_time, polls, coverage } = &total;
+    println!("{seeds} seeds, {acknowledged} lines acknowledged in {virtual_time:?} of virtual time");
+    println!("at most {polls} polls a seed");
     coverage.iter().for_each(|(name, times)| println!("{times:>9}  {name}"));
     if let Some((seed, why)) = failure {
         panic!(
@@ -105,7 +121,7 @@ const QUIET_REQUESTS_MAX: u64 = 10_000;
 
 #[test]
 fn what_a_quiet_cluster_asks_of_its_store_does_not_grow_with_its_partitions() {
-    for partitions in [1, 100] {
+    for partitions in variable("HELIOS_SIM_PARTITIONS").map_or(vec![1, 100], |partitions| vec![partitions]) {
         let requests = quiet_hour(3, partitions).unwrap();
         println!("{partitions} partitions, three nodes, one hour: {requests:?}");
         assert!(requests.total() / 3 <= QUIET_REQUESTS_MAX, "{requests:?}");
@@ -119,8 +135,10 @@ const MUTANT_SEEDS_MAX: u64 = 100;
 fn every_deliberate_bug_of_a_cluster_is_noticed() {
     // In a debug build a few are enough to see that it works; CI asks for all of them.
     let wanted = variable("HELIOS_SIM_MUTANTS").unwrap_or(4);
+    let only = variable::<String>("HELIOS_SIM_MUTANT");
     let mut survivors = Vec::new();
-    for &mutant in Mutant::CLUSTER.iter().take(wanted) {
+    let asked = |mutant: &&Mutant| only.as_ref().is_none_or(|only| *only == format!("{mutant:?}"));
+    for &mutant in Mutant::CLUSTER.iter().filter(asked).take(wanted) {
         let noticed = seeds_until_noticed(mutant);
         match &noticed {
             Some((seeds, why)) => println!("{mutant:?} | {seeds} | {}", why.lines().next().unwrap_or_default()),

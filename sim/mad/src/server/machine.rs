@@ -187,7 +187,7 @@ impl Machine {
 }
 
 /// Settings that make much happen in little time; now and then as in production.
-fn draw_settings(workload: u64) -> Settings {
+pub(crate) fn draw_settings(workload: u64) -> Settings {
     let mut rng = Rng::labelled(workload, "settings");
     let ms = |ms: u64| Duration::from_millis(ms);
     Settings {

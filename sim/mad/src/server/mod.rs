@@ -20,6 +20,7 @@ use madsim::runtime::{Handle, NodeHandle};
 use self::client::Client;
 use self::ledger::Ledger;
 use self::machine::Machine;
+pub(crate) use self::machine::draw_settings;
 use crate::clock::SimClock;
 use crate::disk::{FaultPlan, SimDisk, Storage};
 use crate::rng::Rng;

@@ -128,6 +128,7 @@ const TEXTS: &[&str] = &[
     include_str!("../scenarios/store.toml"),
     include_str!("../scenarios/cluster.toml"),
     include_str!("../scenarios/day.toml"),
+    include_str!("../scenarios/cluster-day.toml"),
 ];
 
 /// An answer names the first 20 lines that it refused.

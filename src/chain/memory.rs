@@ -24,10 +24,10 @@ pub struct Faults {
     pub lose_answer: u64,
     /// A change is not made, and its answer lost all the same.
     pub lose_request: u64,
-    /// A create has no answer now and is made later: when a call draws `deliver`, or by
+    /// A create or a delete has no answer now and is made later: when a call draws `deliver`, or by
     /// [`MemoryStore::deliver_one`].
     pub deliver_late: u64,
-    /// Before a call, the oldest create that is still under way is made.
+    /// Before a call, the oldest request that is still under way is carried out.
     pub deliver: u64,
     /// A create answers that the name was taken although it had just given it.
     pub answer_twice: u64,
@@ -50,7 +50,7 @@ pub struct Counts {
     pub refused: u64,
     /// Answers that were lost after the change was made.
     pub answers_lost: u64,
-    /// Creates that were made late.
+    /// Requests that were carried out late.
     pub delivered_late: u64,
     /// Creates that made a number again that had been deleted before.
     pub ghosts: u64,
@@ -72,13 +72,19 @@ struct Inner {
     made: Option<Vec<(String, Bytes)>>,
     /// Names that were ever deleted.
     deleted: BTreeSet<String>,
-    /// Creates that are still under way although nobody waits for them.
-    late: VecDeque<(String, Bytes)>,
+    /// Requests that are still under way although nobody waits for them.
+    late: VecDeque<Late>,
     /// What listings showed before the last changes.
     before: VecDeque<BTreeMap<String, Bytes>>,
     faults: Faults,
     counts: Counts,
     date_ahead_ns: i64,
+}
+
+/// A request that comes when its sender has given up.
+enum Late {
+    Create(String, Bytes),
+    Delete(String),
 }
 
 impl MemoryStore {
@@ -113,7 +119,7 @@ impl MemoryStore {
         self.lock().made.clone().unwrap_or_default()
     }
 
-    /// Delivers one late create, the oldest. `false` if none is under way.
+    /// Carries out one late request, the oldest. `false` if none is under way.
     pub fn deliver_one(&self) -> bool {
         self.lock().deliver_one()
     }
@@ -197,7 +203,7 @@ impl MemoryStore {
         check_key(key)?;
         let faults = self.arrive(key, RequestKind::Create, body.len()).await?;
         if self.draw(faults.deliver_late) {
-            self.lock().late.push_back((key.to_owned(), body));
+            self.lock().late.push_back(Late::Create(key.to_owned(), body));
             return Err(StoreError::unknown(key, "delayed by a test"));
         }
         if self.draw(faults.lose_request) {
@@ -245,10 +251,13 @@ impl Inner {
     }
 
     fn deliver_one(&mut self) -> bool {
-        let Some((key, body)) = self.late.pop_front() else { return false };
+        let Some(late) = self.late.pop_front() else { return false };
         self.counts.delivered_late += 1;
-        // Whether it was made interests nobody any more.
-        let _ = self.create(&key, body, false);
+        match late {
+            // Whether it was made interests nobody any more.
+            Late::Create(key, body) => drop(self.create(&key, body, false)),
+            Late::Delete(key) => self.delete(&key),
+        }
         true
     }
 
@@ -328,6 +337,10 @@ impl Store for MemoryStore {
         Box::pin(async move {
             check_key(key)?;
             let faults = self.arrive(key, RequestKind::Delete, 0).await?;
+            if self.draw(faults.deliver_late) {
+                self.lock().late.push_back(Late::Delete(key.to_owned()));
+                return Err(StoreError::unknown(key, "delayed by a test"));
+            }
             self.lock().delete(key);
             self.answer(key, faults, ()).await
         })

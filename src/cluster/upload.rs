@@ -103,6 +103,7 @@ async fn step(shared: &Arc<Shared>, key: &PartitionKey) -> Result<Step, StoreErr
         shared.trouble(key, ProblemKind::Gap, message.to_owned());
         return Ok(Step::Stopped);
     }
+    assert!(!head.manifest.watermarks.covers(&front.upto), "what the base has has left the tail");
     send(shared, key, head, front).await
 }
 

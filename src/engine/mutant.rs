@@ -76,8 +76,6 @@ pub enum Mutant {
     EvictTail,
     /// Delete the chain of a shared partition that retires.
     SharedChainDeleted,
-    /// Replay what the base has.
-    ReplayIgnoresBase,
     /// Announce a change before it is committed, and not after.
     FeedBeforeCommit,
     /// Order heads by the time that they state.
@@ -111,7 +109,8 @@ impl Mutant {
         Self::RetireDeletesChain,
     ];
 
-    /// Those that only a cluster can notice.
+    /// Those that only a cluster can notice. Replaying what the base has is none: a head that reaches below a base is
+    /// flushed before that is adopted, so that what was flushed says as much.
     pub const CLUSTER: &'static [Mutant] = &[
         Self::AdoptUncut,
         Self::UploadNotFromFront,
@@ -131,12 +130,12 @@ impl Mutant {
         Self::CondemnedTaken,
         Self::EvictTail,
         Self::SharedChainDeleted,
-        Self::ReplayIgnoresBase,
         Self::FeedBeforeCommit,
         Self::ClockOrdersHeads,
         Self::SharedTooEarly,
         Self::HeadCollected,
         Self::FrontCutShort,
+        Self::RollbackAdopted,
     ];
 }
 

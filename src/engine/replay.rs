@@ -221,10 +221,7 @@ async fn replay_record(
     let mut covered = Vec::with_capacity(record.partitions.len());
     for (key, last) in record.partitions.iter().zip(last_sequences(&record)) {
         let partition = core.partition(key);
-        let flushed = match core.settings.mutation.is(Mutant::ReplayIgnoresBase) {
-            true => partition.manifest.lock().await.manifest.flushed.get(origin),
-            false => partition.applied(origin),
-        };
+        let flushed = partition.applied(origin);
         let replay_all = core.settings.mutation.is(Mutant::ReplayBoundary);
         covered.push(last.is_none_or(|last| last <= flushed && !replay_all));
     }

@@ -7,8 +7,7 @@ use helios::chain::memory::Faults;
 use helios::cluster::Begin;
 
 use super::node::Node;
-use super::{Run, judge, lock, rollback};
-use crate::control::cluster::draw_faults;
+use super::{Focus, Run, judge, lock, rollback};
 use crate::disk::{DiskFault, FaultPlan, Storage};
 use crate::rng::Rng;
 
@@ -18,7 +17,7 @@ type Backup = (usize, Storage);
 /// Breaks things until the run stops.
 pub(super) async fn drive(run: Arc<Run>) {
     let mut rng = Rng::labelled(run.plan.seed, "faults");
-    let weights = Weights::draw(&mut rng);
+    let weights = Weights::draw(&mut rng, run.plan.focus);
     let mut backups: Vec<Backup> = Vec::new();
     let mut stores: Vec<rollback::Backup> = Vec::new();
     let mut rolled_back = false;
@@ -63,7 +62,7 @@ pub(super) async fn drive(run: Arc<Run>) {
             }
             Kind::Store => {
                 run.saw("fault: store");
-                let faults = if rng.percent(40) { Faults::default() } else { draw_faults(&mut rng) };
+                let faults = if rng.percent(40) { Faults::default() } else { run.plan.focus.store_faults(&mut rng) };
                 run.store.set_faults(faults);
             }
             Kind::Pause => {
@@ -127,7 +126,7 @@ enum Kind {
 struct Weights(Vec<Kind>);
 
 impl Weights {
-    fn draw(rng: &mut Rng) -> Self {
+    fn draw(rng: &mut Rng, focus: Focus) -> Self {
         let all = [
             Kind::Kill,
             Kind::PowerCut,
@@ -143,7 +142,12 @@ impl Weights {
         ];
         let mut kinds = Vec::new();
         for kind in all {
-            let times = rng.pick(&[0, 0, 1, 1, 2, 4]);
+            let times = match kind {
+                Kind::Pause if focus == Focus::Sweeping => 8,
+                Kind::WallJump if focus == Focus::Retention => 8,
+                Kind::Pause => rng.pick(&[0, 1, 2, 4, 8]),
+                _ => rng.pick(&[0, 0, 1, 1, 2, 4]),
+            };
             kinds.extend(std::iter::repeat_n(kind, times));
         }
         if kinds.is_empty() {

@@ -8,6 +8,7 @@ use helios::crypto;
 use helios::engine::shared::SharedManifest;
 use helios::engine::{BlockId, Watermarks};
 use helios::event::{EventId, PartitionKey};
+use serde_json::Value;
 
 use super::{Run, lock};
 use crate::powercut::Found;
@@ -120,7 +121,38 @@ pub(super) async fn judge(run: &Arc<Run>) -> Result<Option<String>, String> {
             Some(_) => {}
         }
     }
+    announcements(run)?;
     generations(run).map(|()| None)
+}
+
+/// Whatever a feed speaks of had been committed before.
+fn announcements(run: &Run) -> Result<(), String> {
+    let mut newest: BTreeMap<String, u64> = BTreeMap::new();
+    for (key, body) in run.store.made() {
+        if let Some((folder, file)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) {
+            let number = file.strip_suffix(".json").and_then(|number| number.parse().ok()).unwrap_or(0);
+            let known = newest.entry(folder.to_owned()).or_default();
+            *known = number.max(*known);
+        } else if key.starts_with("feed/") {
+            let entry: Value = serde_json::from_slice(&body).map_err(|error| format!("{key}: {error}"))?;
+            for change in entry["changed"].as_array().into_iter().flatten() {
+                announced(change, &newest).map_err(|why| format!("{key}: {why}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn announced(change: &Value, newest: &BTreeMap<String, u64>) -> Result<(), String> {
+    let text = |name: &str| change[name].as_str().unwrap_or_default();
+    let day = change["day"].as_i64().and_then(|day| i32::try_from(day).ok()).ok_or("no day")?;
+    let key = PartitionKey { env: text("env").into(), index: text("index").into(), day };
+    let folder = format!("{}/{}/{}", key.env, key.index, key.day_name());
+    let generation = change["generation"].as_u64().ok_or("no generation")?;
+    match newest.get(&folder) {
+        Some(known) if *known >= generation => Ok(()),
+        known => Err(format!("{folder} has {known:?}, and generation {generation} is announced")),
+    }
 }
 
 /// One chain while its history is read.

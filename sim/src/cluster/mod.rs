@@ -46,6 +46,34 @@ pub struct Plan {
     pub mutation: Mutation,
     /// Nodes; drawn if there is none.
     pub nodes: Option<usize>,
+    /// What there is most of.
+    pub focus: Focus,
+}
+
+/// What a run has most of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Focus {
+    /// Everything as it is drawn.
+    #[default]
+    Everything,
+    /// Days that are retired, and calendars that jump.
+    Retention,
+    /// A sweeper that comes between each two steps of the others, and processes that stand still.
+    Sweeping,
+    /// Requests that come late, and numbers that are collected meanwhile.
+    Ghosts,
+}
+
+impl Focus {
+    /// What goes wrong with the store.
+    fn store_faults(self, rng: &mut Rng) -> Faults {
+        let drawn = draw_faults(rng);
+        match self {
+            Self::Ghosts => Faults { deliver_late: 250, deliver: 100, lose_answer: 100, ..drawn },
+            Self::Sweeping => Faults { delay_ms_max: 400, deliver_late: drawn.deliver_late.max(100), ..drawn },
+            _ => drawn,
+        }
+    }
 }
 
 /// How a run went.
@@ -98,8 +126,8 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     store.remember_made();
     let mut rng = Rng::labelled(plan.seed, "topology");
     let count = plan.nodes.unwrap_or_else(|| rng.pick(&[1, 2, 2, 3, 3, 4, 5]));
-    let cluster_settings = drawn_cluster_settings(&mut rng);
-    let retention = rng.percent(30);
+    let cluster_settings = drawn_cluster_settings(&mut rng, plan.focus);
+    let retention = rng.percent(30) || plan.focus == Focus::Retention;
     // Near midnight: days end while the run goes on.
     let ahead = DAY_NS - i64::try_from(rng.in_range(20..100)).expect("small") * 1_000_000_000;
     store.set_date_ahead(ahead);
@@ -130,7 +158,8 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
         let today = run.today();
         lock(&run.model).retention_begins(today - i32::try_from(RETENTION_DAYS).expect("few") + 1);
     }
-    let ended = world.run(go(Arc::clone(&run), rng.percent(50)));
+    let store_faults = rng.percent(50) || matches!(plan.focus, Focus::Ghosts | Focus::Sweeping);
+    let ended = world.run(go(Arc::clone(&run), store_faults));
     let panicked = world.panicked_tasks();
     if !panicked.is_empty() {
         return Err(format!("tasks panicked: {panicked:?}"));
@@ -156,7 +185,7 @@ async fn go(run: Arc<Run>, store_faults: bool) -> Result<(), String> {
         node.start().await.map_err(|why| format!("{} does not start: {why}", node.name))?;
     }
     if store_faults {
-        run.store.set_faults(draw_faults(&mut Rng::labelled(run.plan.seed, "store")));
+        run.store.set_faults(run.plan.focus.store_faults(&mut Rng::labelled(run.plan.seed, "store")));
     }
     let mut tasks = Vec::new();
     for (number, node) in run.nodes.iter().enumerate() {
@@ -362,15 +391,21 @@ fn node_settings(plan: &Plan, number: usize, retention: bool) -> Settings {
     }
 }
 
-fn drawn_cluster_settings(rng: &mut Rng) -> ClusterSettings {
+fn drawn_cluster_settings(rng: &mut Rng, focus: Focus) -> ClusterSettings {
     let seconds = |rng: &mut Rng, of: &[u64]| Duration::from_millis(rng.pick(of));
+    // Who sweeps all the time, and waits for nobody, comes between each two steps of the others.
+    let (sweeps, graces): (&[u64], &[u64]) = if rng.percent(30) || focus == Focus::Sweeping {
+        (&[500], &[0])
+    } else {
+        (&[500, 5_000, 20_000], &[0, 1_000, 10_000])
+    };
     ClusterSettings {
         sync_interval: seconds(rng, &[500, 2_000, 10_000]),
         walk_interval: seconds(rng, &[5_000, 30_000, 3_600_000]),
         compact_interval: seconds(rng, &[500, 3_000, 30_000]),
-        sweep_interval: seconds(rng, &[500, 5_000, 20_000]),
-        grace: seconds(rng, &[0, 1_000, 10_000]),
-        generations_kept: rng.pick(&[1, 2, 16]),
+        sweep_interval: seconds(rng, sweeps),
+        grace: seconds(rng, graces),
+        generations_kept: if focus == Focus::Ghosts { 1 } else { rng.pick(&[1, 2, 16]) },
         upload_blocks_max: rng.pick(&[1, 2, 16]),
         upload_bytes_max: rng.pick(&[1, 5_000, 128 << 20]),
         feed_kept: rng.pick(&[1, 3, 64]),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use helios::engine::{Mutant, Mutation};
-use sim::cluster::{Outcome, Plan, quiet_hour, run};
+use sim::cluster::{Focus, Outcome, Plan, quiet_hour, run};
 
 use crate::variable;
 
@@ -20,7 +20,8 @@ const SEEDS: u64 = 10;
 const THREADS: usize = 2;
 
 fn plan(seed: u64) -> Plan {
-    Plan { seed, faulty: Duration::from_secs(120), mutation: Mutation::default(), nodes: None }
+    let (mutation, focus) = (Mutation::default(), Focus::Everything);
+    Plan { seed, faulty: Duration::from_secs(120), mutation, nodes: None, focus }
 }
 
 /// Runs seeds on all threads; gives what was seen, by name, and the first failure.
@@ -87,6 +88,15 @@ const FOUND: &[u64] = &[
     156,
 ];
 
+/// Shows what happens, if it is asked for.
+fn log() {
+    if let Some(filter) = variable::<String>("HELIOS_SIM_LOG") {
+        let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+        // Whoever comes first.
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).without_time().try_init();
+    }
+}
+
 #[test]
 fn clusters_that_failed_once_pass() {
     for &seed in FOUND {
@@ -98,10 +108,7 @@ fn clusters_that_failed_once_pass() {
 
 #[test]
 fn every_acknowledged_event_comes_to_every_node_exactly_once() {
-    if let Some(filter) = variable::<String>("HELIOS_SIM_LOG") {
-        let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
-        tracing_subscriber::fmt().with_env_filter(filter).without_time().init();
-    }
+    log();
     let first = variable("HELIOS_SIM_SEED").unwrap_or(1);
     let seeds = variable("HELIOS_SIM_CLUSTERS").unwrap_or(SEEDS);
     let (total, failure) = campaign(first, seeds, plan);
@@ -133,6 +140,7 @@ const MUTANT_SEEDS_MAX: u64 = 100;
 
 #[test]
 fn every_deliberate_bug_of_a_cluster_is_noticed() {
+    log();
     // In a debug build a few are enough to see that it works; CI asks for all of them.
     let wanted = variable("HELIOS_SIM_MUTANTS").unwrap_or(4);
     let only = variable::<String>("HELIOS_SIM_MUTANT");
@@ -141,7 +149,9 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
     for &mutant in Mutant::CLUSTER.iter().filter(asked).take(wanted) {
         let noticed = seeds_until_noticed(mutant);
         match &noticed {
-            Some((seeds, why)) => println!("{mutant:?} | {seeds} | {}", why.lines().next().unwrap_or_default()),
+            Some((seeds, why)) => {
+                println!("{mutant:?} | {:?} | {seeds} | {}", focus_of(mutant), why.lines().next().unwrap_or_default())
+            }
             None => survivors.push(mutant),
         }
     }
@@ -149,5 +159,18 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
 }
 
 fn seeds_until_noticed(mutant: Mutant) -> Option<(u64, String)> {
-    campaign(1, MUTANT_SEEDS_MAX, |seed| Plan { mutation: Mutation::of(mutant), ..plan(seed) }).1
+    let planted = |seed| Plan { mutation: Mutation::of(mutant), focus: focus_of(mutant), ..plan(seed) };
+    campaign(variable("HELIOS_SIM_SEED").unwrap_or(1), MUTANT_SEEDS_MAX, planted).1
+}
+
+/// The runs in which a deliberate bug shows most.
+fn focus_of(mutant: Mutant) -> Focus {
+    match mutant {
+        Mutant::SweepTrustsClock | Mutant::WatermarksReset | Mutant::SharedChainDeleted => Focus::Retention,
+        Mutant::ReuploadSameId | Mutant::CondemnedTaken | Mutant::NoHeadBeforeCreate | Mutant::LeaseIsFence => {
+            Focus::Sweeping
+        }
+        Mutant::DoneOnCreate | Mutant::SettleByName | Mutant::ActOnOwnCommit => Focus::Ghosts,
+        _ => Focus::Everything,
+    }
 }

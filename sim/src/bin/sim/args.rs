@@ -80,8 +80,9 @@ impl Args {
             }
         };
         let named = |name: &String| {
-            let known = Mutant::ALL.iter().find(|mutant| format!("{mutant:?}") == *name);
-            known.copied().ok_or_else(|| format!("no mutant `{name}`: there are {:?}", Mutant::ALL))
+            let all = || Mutant::ALL.iter().chain(Mutant::CLUSTER);
+            let known = all().find(|mutant| format!("{mutant:?}") == *name);
+            known.copied().ok_or_else(|| format!("no mutant `{name}`: there are {:?}", all().collect::<Vec<_>>()))
         };
         Ok(Plan {
             scenario,

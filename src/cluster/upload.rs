@@ -58,11 +58,10 @@ pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
 
 /// Waits until `origin`'s events up to `sequence` are in the adopted base, and does what it takes.
 pub(super) async fn share(shared: &Arc<Shared>, key: &PartitionKey, origin: Origin, sequence: u64) {
-    loop {
-        if shared.replica.is_shared(key, origin, sequence).await || shared.mutant(Mutant::SharedTooEarly) {
-            return;
-        }
-        if !shared.replica.flush(key).await || !upload(shared, key).await {
+    while !shared.replica.is_shared(key, origin, sequence).await && !shared.mutant(Mutant::SharedTooEarly) {
+        let sent = shared.replica.flush(key).await && upload(shared, key).await;
+        // Whatever it was that was sent: a round that did not help is not repeated at once.
+        if !sent || !shared.replica.is_shared(key, origin, sequence).await {
             shared.host.clock.sleep(shared.settings.sync_interval.min(SHARE_RETRY)).await;
         }
     }

@@ -165,7 +165,7 @@ async fn live(shared: Arc<Shared>, number: usize) {
     let life = format!("life-{life_number}");
     let seed = mix(shared.workload ^ mix(life_number));
     let power = Arc::new(Power::default());
-    let disk = SimDisk::new(Storage::new(), FaultPlan::none(), SimClock::current(), power, seed);
+    let disk = SimDisk::new(Storage::new(), FaultPlan::none(), Arc::new(SimClock::current()), power, seed);
     let host = crate::host::host(&disk, seed);
     let control = shared.control(&host, &life);
     let leases = Arc::new(Leases::new(Arc::clone(&control), Arc::clone(&host.clock)));
@@ -250,7 +250,7 @@ impl Worker {
 
 async fn judge(shared: &Shared, clock: &SimClock) -> Result<Outcome, String> {
     let power = Arc::new(Power::default());
-    let disk = SimDisk::new(Storage::new(), FaultPlan::none(), clock.clone(), power, 0);
+    let disk = SimDisk::new(Storage::new(), FaultPlan::none(), Arc::new(clock.clone()), power, 0);
     let reader = shared.control(&crate::host::host(&disk, mix(shared.workload)), "reader");
     let documents: BTreeSet<String> = shared.lock().changes.keys().map(|(document, _)| document.clone()).collect();
     let mut there = BTreeMap::new();

@@ -2,7 +2,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `HELIOS_MAD_SEEDS` | seeds of the servers, five times as many as of the control plane and of clusters: those take longer |
+//! | `HELIOS_MAD_SEEDS` | seeds of the servers; a fifth as many of the control plane, a twentieth of clusters: they take longer |
 //! | `HELIOS_MAD_SEED` | the only seed |
 
 // All of this is test code, helpers too.
@@ -100,7 +100,7 @@ fn cluster(seeds: Seeds) -> cluster::Run {
 fn every_node_of_a_cluster_comes_to_have_what_any_of_them_acknowledged() {
     let test = "every_node_of_a_cluster";
     let (mut sum, mut orders, mut runs) = (cluster::Outcome::default(), BTreeSet::new(), 0);
-    for seed in seeds(5) {
+    for seed in seeds(20) {
         let run_of = cluster(Seeds::both(seed));
         let outcome = cluster::run(run_of).unwrap_or_else(|why| panic!("{why}\n{}", replay(test, seed)));
         orders.insert(outcome.order);
@@ -118,8 +118,8 @@ fn every_node_of_a_cluster_comes_to_have_what_any_of_them_acknowledged() {
     }
     println!("{test}: {runs} seeds, {} different orders, {sum:?}", orders.len());
     assert_eq!(orders.len(), runs, "two seeds took the same course");
-    if runs > 10 {
-        assert!(sum.acknowledged > 1_000 && sum.looks > 100 && sum.straddles > 0, "too little happened");
+    if runs > 4 {
+        assert!(sum.acknowledged > 1_000 && sum.looks > 20 && sum.straddles > 0, "too little happened");
         assert!(sum.kills > 0 && sum.cuts > 0 && sum.pauses > 0 && sum.faults > 100, "too little fails");
     }
 }
@@ -131,6 +131,8 @@ fn the_same_seed_takes_the_same_course() {
         assert_eq!((first.digest, first.order), (second.digest, second.order), "seed {seed}: {first:?} {second:?}");
         let digest = || control::run(Seeds::both(seed)).unwrap().digest;
         assert_eq!(digest(), digest(), "seed {seed} of the control plane");
+    }
+    for seed in seeds(100) {
         let digest = || cluster::run(cluster(Seeds::both(seed))).unwrap().digest;
         assert_eq!(digest(), digest(), "seed {seed} of a cluster");
     }

@@ -228,8 +228,8 @@ impl Member {
     fn start(number: u64, shared: &Arc<Shared>) -> Self {
         let machine = Arc::new(Machine::new(number, Arc::clone(shared)));
         let living = Arc::clone(&machine);
-        let node = Handle::current().create_node().name(machine.name());
-        let node = node.init(move || Arc::clone(&living).live()).build();
+        let cluster = Handle::current();
+        let node = cluster.create_node().name(machine.name()).init(move || Arc::clone(&living).live()).build();
         Self { machine, node, rng_seed: mix(shared.workload ^ number) }
     }
 
@@ -285,9 +285,9 @@ async fn agree(shared: &Shared, members: &[Member], clock: &SimClock) -> Result<
     let healed = clock.monotonic();
     let mut agreed = 0;
     while agreed < AGREED_LOOKS {
-        clock.sleep(node::REPORT_EVERY * 2).await;
+        clock.sleep(LOOK_EVERY).await;
         members.iter().for_each(Member::revive);
-        let looked = apart(shared, members, clock.monotonic() - node::REPORT_EVERY * 2);
+        let looked = apart(shared, members, healed);
         if let Some(wrong) = &shared.lock().wrong {
             return Err(wrong.clone());
         }
@@ -340,7 +340,9 @@ fn draw_cluster_settings(rng: &mut Rng) -> ClusterSettings {
     }
 }
 
+/// How often it is looked whether they have: time for several rounds of sharing.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Looks in a row at which all nodes must have the same.
-const AGREED_LOOKS: usize = 4;
+const AGREED_LOOKS: usize = 3;
 /// After this much virtual time without faults all nodes agree.
 const HEALED_WITHIN: Duration = Duration::from_secs(300);

@@ -107,7 +107,7 @@ impl Machine {
     /// Sends batches, and looks now and then whether all that was acknowledged here is here.
     async fn client(&self, host: &Host, engine: &Engine, mut rng: Rng) {
         loop {
-            host.clock.sleep(Duration::from_millis(rng.in_range(20..3_000))).await;
+            host.clock.sleep(Duration::from_millis(rng.in_range(100..5_000))).await;
             if self.shared.is_stopping() {
                 return;
             }
@@ -207,7 +207,7 @@ impl Machine {
         let power = Arc::new(Power::default());
         let mut state = self.lock();
         let storage = std::mem::take(&mut state.storage);
-        let disk = SimDisk::new(storage, plan, SimClock::current(), Arc::clone(&power), seed);
+        let disk = SimDisk::new(storage, plan, Arc::new(SimClock::current()), Arc::clone(&power), seed);
         let host = crate::host::host(&disk, seed);
         let life = Life { disk, power, replica: None, could_not_start: false };
         assert!(state.life.replace(life).is_none(), "one life at a time");
@@ -301,7 +301,7 @@ async fn read_block(block: &StoredBlock) -> Result<Vec<RowGroup>, String> {
 /// Where the data directory is.
 const ROOT: &str = "/srv/helios";
 /// How often a node says what it has, once no client sends any more.
-pub(super) const REPORT_EVERY: Duration = Duration::from_secs(2);
+const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How long a node waits that could not join.
 const JOIN_RETRY: Duration = Duration::from_secs(1);
 /// As `helios serve` has it.

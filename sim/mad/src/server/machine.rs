@@ -174,7 +174,7 @@ impl Machine {
         let power = Arc::new(Power::default());
         let mut state = self.lock();
         let storage = std::mem::take(&mut state.storage);
-        let disk = SimDisk::new(storage, plan, SimClock::current(), Arc::clone(&power), seed);
+        let disk = SimDisk::new(storage, plan, Arc::new(SimClock::current()), Arc::clone(&power), seed);
         let (stop, stopped, calls_at_stop) = (Flag::new(), Flag::new(), Arc::default());
         let life = Life { disk: disk.clone(), power, stop, stopped, calls_at_stop };
         assert!(state.life.replace(life.clone()).is_none(), "one life at a time");

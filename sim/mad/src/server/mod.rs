@@ -192,7 +192,10 @@ impl Play {
 /// A host for who has no disk.
 fn diskless(life: u64) -> Host {
     let power = Arc::new(Power::default());
-    crate::host::host(&SimDisk::new(Storage::new(), FaultPlan::none(), SimClock::current(), power, life), life)
+    crate::host::host(
+        &SimDisk::new(Storage::new(), FaultPlan::none(), Arc::new(SimClock::current()), power, life),
+        life,
+    )
 }
 
 /// Where the server is.

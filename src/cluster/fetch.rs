@@ -55,11 +55,9 @@ async fn place(shared: &Shared, key: &PartitionKey, block: &StoredBlock, within:
             count(&shared.counters.fetched);
             debug!(partition = %key, block = %block.entry.id, "shared block fetched");
         }
-        (false, true) => {
-            if shared.replica.evict(key, block).await? {
-                count(&shared.counters.evicted);
-                debug!(partition = %key, block = %block.entry.id, "shared block evicted");
-            }
+        (false, true) if shared.replica.evict(key, block).await? => {
+            count(&shared.counters.evicted);
+            debug!(partition = %key, block = %block.entry.id, "shared block evicted");
         }
         _ => {}
     }

@@ -454,6 +454,8 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--keep", action="store_true", help="leave the folder with the logs")
     a = ap.parse_args()
+    if a.netns and a.folder:
+        ap.error("--netns cuts the network to a bucket; a node is cut off from a --folder by its link")
     run, fine = Run(a), False
     try:
         run.prepare()

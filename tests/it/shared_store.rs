@@ -170,9 +170,9 @@ impl Member {
         self.node.cluster().unwrap().status().await.problems.iter().map(|problem| problem.kind).collect()
     }
 
-    /// How many events `/api/status` says are lost.
+    /// How many events `/api/stats` says are lost.
     async fn lost(&self) -> u64 {
-        let answer = self.client.lock().await.get_json("/api/status", &[]).await.unwrap();
+        let answer = self.client.lock().await.get_json("/api/stats", &[]).await.unwrap();
         answer["lost"].as_u64().unwrap()
     }
 

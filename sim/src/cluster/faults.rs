@@ -18,43 +18,49 @@ type Backup = (usize, Storage);
 pub(super) async fn drive(run: Arc<Run>) {
     let mut rng = Rng::labelled(run.plan.seed, "faults");
     let weights = Weights::draw(&mut rng, run.plan.focus);
-    let mut backups: Vec<Backup> = Vec::new();
-    let mut stores: Vec<rollback::Backup> = Vec::new();
-    let mut rolled_back = false;
-    while !run.is_stopping() {
-        run.host.clock.sleep(Duration::from_millis(rng.in_range(300..6_000))).await;
-        let number = rng.index(run.nodes.len());
-        let node = Arc::clone(&run.nodes[number]);
-        if rng.percent(20) {
-            stores.push(run.store.backup());
+    let mut driver = Driver { run, rng, backups: Vec::new(), stores: Vec::new(), rolled_back: false };
+    while !driver.run.is_stopping() {
+        let pause = Duration::from_millis(driver.rng.in_range(300..6_000));
+        driver.run.host.clock.sleep(pause).await;
+        let number = driver.rng.index(driver.run.nodes.len());
+        if driver.rng.percent(20) {
+            driver.stores.push(driver.run.store.backup());
         }
-        let kind = weights.pick(&mut rng);
+        let kind = weights.pick(&mut driver.rng);
         // What the store lost is on disks only, and shared blocks there are not synced.
-        if rolled_back && matches!(kind, Kind::PowerCut | Kind::Wipe | Kind::Restore | Kind::Rollback) {
-            continue;
+        let at_risk = matches!(kind, Kind::PowerCut | Kind::Wipe | Kind::Restore | Kind::Rollback);
+        if !(driver.rolled_back && at_risk) {
+            driver.begin(kind, number).await;
         }
+    }
+}
+
+struct Driver {
+    run: Arc<Run>,
+    rng: Rng,
+    /// Disks as they were, and whose.
+    backups: Vec<Backup>,
+    /// The store as it was.
+    stores: Vec<rollback::Backup>,
+    rolled_back: bool,
+}
+
+impl Driver {
+    async fn begin(&mut self, kind: Kind, number: usize) {
+        let run = Arc::clone(&self.run);
+        let node = Arc::clone(&run.nodes[number]);
+        let Self { rng, backups, .. } = self;
         match kind {
-            Kind::Rollback => {
-                if run.retention || stores.is_empty() {
-                    continue;
-                }
-                rolled_back = true;
-                if let Err(why) = rollback::roll_back(&run, &mut rng, &stores).await {
-                    run.fail(why);
-                }
-                while !run.is_stopping() && rollback::adopt(&run, Begin::Write).await.is_err() {
-                    run.host.clock.sleep(Duration::from_secs(1)).await;
-                }
-            }
-            Kind::Kill => restart(&run, &node, &mut rng, None, Some((number, &mut backups))).await,
+            Kind::Rollback => self.roll_back().await,
+            Kind::Kill => restart(&run, &node, rng, None, Some((number, backups))).await,
             Kind::PowerCut => {
                 let seed = rng.next_u64();
-                restart(&run, &node, &mut rng, Some(seed), Some((number, &mut backups))).await;
+                restart(&run, &node, rng, Some(seed), Some((number, backups))).await;
             }
             Kind::Stop => {
                 run.collect_coverage(&node);
                 node.stop().await;
-                revive(&run, &node, &mut rng).await;
+                revive(&run, &node, rng).await;
             }
             Kind::Cable => {
                 run.saw("fault: cable cut");
@@ -62,21 +68,10 @@ pub(super) async fn drive(run: Arc<Run>) {
             }
             Kind::Store => {
                 run.saw("fault: store");
-                let faults = if rng.percent(40) { Faults::default() } else { run.plan.focus.store_faults(&mut rng) };
+                let faults = if rng.percent(40) { Faults::default() } else { run.plan.focus.store_faults(rng) };
                 run.store.set_faults(faults);
             }
-            Kind::Pause => {
-                let Some(switch) = node.life().map(|life| life.switch) else { continue };
-                run.saw("fault: process stands still");
-                switch.pause(true);
-                let clock = Arc::clone(&run.host.clock);
-                let still = Duration::from_millis(rng.in_range(500..60_000));
-                let resume = async move {
-                    clock.sleep(still).await;
-                    switch.pause(false);
-                };
-                run.host.tasks.spawn("resume", Box::pin(resume));
-            }
+            Kind::Pause => pause(&run, &node, rng),
             Kind::WallJump => {
                 run.saw("fault: wall jump");
                 let by = rng.pick(&[-3_600, 3_600, 86_400, 400 * 86_400, -40]);
@@ -93,17 +88,46 @@ pub(super) async fn drive(run: Arc<Run>) {
             Kind::Wipe => {
                 run.saw("fault: wipe");
                 replace_disk(&run, &node, Storage::new()).await;
-                revive(&run, &node, &mut rng).await;
+                revive(&run, &node, rng).await;
             }
             Kind::Restore => {
-                let Some(at) = backups.iter().rposition(|(of, _)| *of == number) else { continue };
+                let Some(at) = backups.iter().rposition(|(of, _)| *of == number) else { return };
                 run.saw("fault: disk restored");
                 let (_, storage) = backups.remove(at);
                 replace_disk(&run, &node, storage).await;
-                revive(&run, &node, &mut rng).await;
+                revive(&run, &node, rng).await;
             }
         }
     }
+
+    /// The store is put back, and an operator looks after it.
+    async fn roll_back(&mut self) {
+        let Self { run, rng, stores, rolled_back, .. } = self;
+        if run.retention || stores.is_empty() {
+            return;
+        }
+        *rolled_back = true;
+        if let Err(why) = rollback::roll_back(run, rng, stores).await {
+            run.fail(why);
+        }
+        while !run.is_stopping() && rollback::adopt(run, Begin::Write).await.is_err() {
+            run.host.clock.sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// A process stands still for a while.
+fn pause(run: &Arc<Run>, node: &Node, rng: &mut Rng) {
+    let Some(switch) = node.life().map(|life| life.switch) else { return };
+    run.saw("fault: process stands still");
+    switch.pause(true);
+    let clock = Arc::clone(&run.host.clock);
+    let still = Duration::from_millis(rng.in_range(500..60_000));
+    let resume = async move {
+        clock.sleep(still).await;
+        switch.pause(false);
+    };
+    run.host.tasks.spawn("resume", Box::pin(resume));
 }
 
 /// What can go wrong.

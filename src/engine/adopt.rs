@@ -182,7 +182,7 @@ async fn bring_back(
                 Err(CutFailure::Gone) => {
                     return Err(AdoptFailure::Missing(format!(
                         "block {} of the old history, {} events, is neither here nor in the shared store. A node that \
-                        has it will bring it back; if none has, `helios store adopt --accept-loss` gives it up",
+                        has it will bring it back; if none has, `helios store adopt --yes --accept-loss` gives it up",
                         block.entry.id, block.entry.rows
                     )));
                 }

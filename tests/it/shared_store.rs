@@ -209,6 +209,14 @@ async fn converge(nodes: &[Member]) {
     }
 }
 
+/// Each node has these events, once, and nothing keeps it from sharing them.
+async fn all_have(nodes: &[Member], names: &[&str]) {
+    for node in nodes {
+        assert_eq!(node.names().await, names);
+        assert!(node.problems().await.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_sound_store_is_called_sound_and_every_event_in_it_is_counted() {
     let folder = Folder::new();
@@ -271,10 +279,7 @@ async fn after_a_rollback_nodes_stop_and_a_new_history_brings_everything_back_on
     assert_eq!((history.partitions[0].generation, history.partitions[0].faults.len()), (3, 0));
     assert_ne!(history.begun, history.before);
     converge(&nodes).await;
-    for node in &nodes {
-        assert_eq!(node.names().await, ["a1", "a2", "a3", "a4", "b1", "b2"]);
-        assert!(node.problems().await.is_empty());
-    }
+    all_have(&nodes, &["a1", "a2", "a3", "a4", "b1", "b2"]).await;
     let report = folder.verify().await;
     assert_eq!((what(&report), report.found.rows), (vec![], 6));
     let fresh = folder.node("c").await;
@@ -300,10 +305,7 @@ async fn a_partition_that_the_store_lost_altogether_comes_back_before_what_came_
     let history = folder.begin(Begin::Write).await;
     assert_eq!(history.partitions.len(), 0);
     converge(&nodes).await;
-    for node in &nodes {
-        assert_eq!(node.names().await, ["a1", "a2", "b1"]);
-        assert!(node.problems().await.is_empty());
-    }
+    all_have(&nodes, &["a1", "a2", "b1"]).await;
     let report = folder.verify().await;
     assert_eq!((what(&report), report.found.rows), (vec![], 3));
 }
@@ -325,9 +327,8 @@ async fn what_is_nowhere_any_more_is_waited_for_until_its_loss_is_accepted() {
     assert_eq!((a.problems().await, b.problems().await), (vec!["missing"], vec!["missing"]));
     folder.begin(Begin::AcceptLoss).await;
     converge(&nodes).await;
+    all_have(&nodes, &["a1", "a3", "b1"]).await;
     for node in &nodes {
-        assert_eq!(node.names().await, ["a1", "a3", "b1"]);
-        assert!(node.problems().await.is_empty());
         assert_eq!(node.lost().await, 1, "the page says so");
     }
     let report = folder.verify().await;
@@ -352,10 +353,7 @@ async fn of_a_store_that_was_copied_in_no_order_the_newest_complete_generation_h
         "{partition:?}"
     );
     converge(&nodes).await;
-    for node in &nodes {
-        assert_eq!(node.names().await, ["a1", "a2", "b1"]);
-        assert!(node.problems().await.is_empty());
-    }
+    all_have(&nodes, &["a1", "a2", "b1"]).await;
     let report = folder.verify().await;
     assert_eq!((what(&report), report.found.rows), (vec![], 3));
 }

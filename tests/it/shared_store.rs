@@ -313,14 +313,18 @@ async fn a_partition_that_the_store_lost_altogether_comes_back_before_what_came_
 #[tokio::test]
 async fn what_is_nowhere_any_more_is_waited_for_until_its_loss_is_accepted() {
     let folder = Folder::new();
-    let nodes = two_nodes(&folder).await;
-    let [a, b] = &nodes;
+    // A process that has a file open still has it when its name is gone.
+    for node in two_nodes(&folder).await {
+        node.node.stop().await;
+    }
     let manifest: Value = serde_json::from_slice(&fs::read(folder.newest("chains", "")).unwrap()).unwrap();
     let id = manifest["blocks"][2]["id"].as_str().unwrap();
     fs::remove_file(folder.newest("blocks", id)).unwrap();
     for node in ["a", "b"] {
         fs::remove_file(folder.folder.path().join(format!("{node}/default/app/2026-06-14/blocks/{id}.hb"))).unwrap();
     }
+    let nodes = [folder.node("a").await, folder.node("b").await];
+    let [a, b] = &nodes;
     a.write("a3", "local").await;
     folder.begin(Begin::Write).await;
     converge(&nodes).await;

@@ -161,7 +161,7 @@ class VictoriaLogs(Server):
 
     def command(self):
         return [self.binary, f"-storageDataPath={self.folder}", f"-httpListenAddr=127.0.0.1:{self.port}",
-                "-retentionPeriod=100y"]
+                "-retentionPeriod=100y", "-insert.maxLineSizeBytes=1900000"]
 
     def version(self):
         text = subprocess.run([self.binary, "-version"], capture_output=True, text=True, check=True).stdout

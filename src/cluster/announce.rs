@@ -52,7 +52,7 @@ impl OwnFeed {
                     if changed.is_empty() {
                         return Ok(());
                     }
-                    Entry::of(&changed).to_bytes()
+                    Entry::of(&changed, &shared.incarnation().id).to_bytes()
                 }
             };
             self.pending = Some(body.clone());

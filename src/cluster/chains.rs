@@ -49,7 +49,9 @@ pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, St
     // ORDER: from the generation adopted, not from the next: a head is never deleted, so that if this one is not
     // there, and none after it, the store was rolled back.
     let from = base.as_ref().map_or(0, |base| base.generation);
-    let Some(link) = chain.head_from(from).await? else {
+    // A number from before this history is that of a request that came late: nothing of it holds.
+    let first = shared.incarnation().first;
+    let Some(link) = chain.head_from(from).await?.filter(|link| link.generation >= first) else {
         return Ok(match base {
             None => Seen::Head(nothing()),
             Some(base) => rolled_back(shared, key, &format!("generation {} is gone", base.generation)),
@@ -163,13 +165,7 @@ pub(super) async fn commit(
     let chain = chain_of(shared, key);
     let mut current = current;
     for attempt in 0..EDIT_TRIES {
-        let edit = &match edit {
-            Edit::Upload { blocks, upto, lost, .. } if shared.mutant(Mutant::UploadAnyWatermark) => {
-                let needs = current.manifest.watermarks.clone();
-                Edit::Upload { needs, blocks: blocks.clone(), upto: upto.clone(), lost: lost.clone() }
-            }
-            edit => edit.clone(),
-        };
+        let edit = &as_meant(shared, &current, edit);
         let next = match current.manifest.apply(edit) {
             Ok(next) => next,
             Err(refusal) => {
@@ -201,7 +197,11 @@ pub(super) async fn commit(
         if shared.mutant(Mutant::FeedBeforeCommit) {
             shared.changed(key, next.generation);
         }
-        match settle(shared, &chain, next.generation, body).await? {
+        let settled = settle(shared, &chain, next.generation, body).await;
+        if let Err(StoreError::Unknown { .. }) = &settled {
+            shared.doubt(key, next.generation);
+        }
+        match settled? {
             Commit::Done(link) => {
                 let Ok(head) = read(&*shared.store, key, &link).await? else { return Err(unreadable(key, &link)) };
                 if !shared.mutant(Mutant::FeedBeforeCommit) {
@@ -220,6 +220,16 @@ pub(super) async fn commit(
         debug!(partition = %key, generation = current.manifest.generation, "an edit is tried on a newer head");
     }
     Ok(Edited::Refused(Refusal::Stale, current))
+}
+
+/// The edit: or as a mutant has it.
+fn as_meant(shared: &Shared, current: &SharedHead, edit: &Edit) -> Edit {
+    match edit.clone() {
+        Edit::Upload { blocks, upto, lost, .. } if shared.mutant(Mutant::UploadAnyWatermark) => {
+            Edit::Upload { needs: current.manifest.watermarks.clone(), blocks, upto, lost }
+        }
+        edit => edit,
+    }
 }
 
 /// Commits, and settles what became of it: or as a mutant does.
@@ -257,6 +267,10 @@ fn finish(shared: &Shared, current: &SharedHead, next: SharedManifest) -> Shared
     next.previous.clone_from(&current.digest);
     next.commit = shared.replica.commit_id();
     next.written = shared.host.clock.wall().0;
+    if current.manifest.generation == 0 {
+        next.generation = next.generation.max(shared.incarnation().first);
+        next.floor = next.generation;
+    }
     next.floor = next.floor.max((next.generation + 1).saturating_sub(shared.settings.generations_kept.max(1)));
     if shared.mutant(Mutant::WatermarksReset) && next.entries().next().is_none() {
         next.watermarks = crate::engine::Watermarks::default();

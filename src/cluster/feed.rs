@@ -25,6 +25,9 @@ pub(super) struct Entry {
     format: u32,
     /// The partitions that were changed, and their newest generations.
     changed: Vec<Change>,
+    /// The history of the store that its writer knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    incarnation: String,
 }
 
 /// A partition that was changed.
@@ -41,22 +44,25 @@ struct Change {
 pub(super) struct Offsets(BTreeMap<String, u64>);
 
 /// What the feeds say is new.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Eq, PartialEq)]
 pub(super) struct Hints {
     pub(super) changed: BTreeMap<PartitionKey, u64>,
     /// Entries were missed: everything must be looked at.
     pub(super) missed: bool,
+    /// Somebody knows another history of the store than this node.
+    pub(super) other_history: bool,
 }
 
 impl Entry {
-    pub(super) fn of(changed: &BTreeMap<PartitionKey, u64>) -> Self {
+    pub(super) fn of(changed: &BTreeMap<PartitionKey, u64>, incarnation: &str) -> Self {
         let change = |(key, generation): (&PartitionKey, &u64)| Change {
             env: key.env.to_string(),
             index: key.index.to_string(),
             day: key.day,
             generation: *generation,
         };
-        Self { format: FEED_FORMAT, changed: changed.iter().map(change).collect() }
+        let changed = changed.iter().map(change).collect();
+        Self { format: FEED_FORMAT, changed, incarnation: incarnation.to_owned() }
     }
 
     /// Reads one.
@@ -102,7 +108,7 @@ pub(super) fn parse(name: &str) -> Option<(&str, u64)> {
 /// # Errors
 /// If the store could not be asked: what was read until then is forgotten, and read again the next time.
 pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> {
-    let own = shared.life();
+    let (own, history) = (shared.life(), shared.incarnation().id);
     let listed = shared.store.list_all(FEED, "").await?;
     let mut feeds: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for (life, number) in listed.iter().filter_map(|object| parse(&object.name)).filter(|(life, _)| *life != own) {
@@ -119,7 +125,7 @@ pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> 
             hints.missed |= *number != next;
             next = number + 1;
             match shared.store.get(&key_of(life, *number)).await? {
-                Some(body) => take(&mut hints, life, &body),
+                Some(body) => take(&mut hints, life, &history, &body),
                 // It was collected since the list.
                 None => hints.missed = true,
             }
@@ -127,13 +133,13 @@ pub(super) async fn read_new(shared: &Arc<Shared>) -> Result<Hints, StoreError> 
         }
     }
     offsets.0.extend(read_to);
-    if hints.missed || !hints.changed.is_empty() {
+    if hints != Hints::default() {
         debug!(changed = ?hints.changed, missed = hints.missed, "feeds read");
     }
     Ok(hints)
 }
 
-fn take(hints: &mut Hints, life: &str, body: &Bytes) {
+fn take(hints: &mut Hints, life: &str, history: &str, body: &Bytes) {
     let entry = match Entry::parse(body) {
         Ok(entry) => entry,
         Err(why) => {
@@ -142,6 +148,7 @@ fn take(hints: &mut Hints, life: &str, body: &Bytes) {
             return;
         }
     };
+    hints.other_history |= !entry.incarnation.is_empty() && entry.incarnation != history;
     for (key, generation) in entry.changes() {
         let newest = hints.changed.entry(key).or_default();
         *newest = generation.max(*newest);

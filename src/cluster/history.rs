@@ -4,8 +4,9 @@
 //! bring back, exactly once, what their old bases have beyond it. Of each partition the highest generation holds
 //! all of whose pages and blocks are there. Nothing is deleted, no number is given twice.
 //!
-//! **Rule.** Where that is not the head, or the chain to it does not hold, its content is committed once more above
-//! the head, with a floor that leaves everything before behind. Blocks that a later generation has condemned come
+//! **Rule.** That content is committed once more under the first number of the new history, far above the head, with
+//! a floor that leaves everything before behind: so does a commit of a node that was on its way when the store was
+//! put back, and comes only now. Blocks that a later generation has condemned come
 //! with it under new ids, since a sweeper may be about to delete them. ORDER: the chains first, the incarnation
 //! last. A node that moves to the new history adopts what it finds, and lets go of its own what that claims to have.
 
@@ -20,7 +21,7 @@ use crate::chain::{Commit, Link, Store, StoreError};
 use crate::crypto;
 use crate::engine::manifest::Digest;
 use crate::engine::shared::{Condemned, SHARED_FORMAT, SharedManifest};
-use crate::engine::{BlockEntry, BlockId, Incarnation, Problem, Settings, Watermarks, layout};
+use crate::engine::{BlockEntry, BlockId, Problem, Settings, Watermarks, layout};
 use crate::event::{Origin, PartitionKey};
 use crate::host::{Entropy, Host};
 
@@ -52,7 +53,7 @@ pub struct PartitionHistory {
     pub blocks_left: u64,
     /// Events in those that hold.
     pub rows: u64,
-    /// Why the head does not hold as it is; empty if it does, and nothing has to be written.
+    /// Why the head does not hold as it is; empty if it does.
     pub faults: Vec<String>,
     /// Events that were in the store, and are not in what holds: only nodes that have them can bring them back.
     pub missing: Vec<Missing>,
@@ -105,7 +106,9 @@ pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> R
     let accepts_loss = how == Begin::AcceptLoss;
     let entropy = host.entropy.fork("history");
     let life = format!("{:016x}", entropy.next_u64());
-    let writer = Writer { host, store, entropy: &*entropy, life: &life };
+    let number = incarnation::next_number(store).await?;
+    let first = incarnation::first_generation(number);
+    let writer = Writer { host, store, entropy: &*entropy, life: &life, first };
     for choice in chosen {
         let choice = if begin { writer.settle(choice).await? } else { choice };
         let newest = announced.get(&choice.key).copied().filter(|newest| *newest > choice.head.generation);
@@ -113,11 +116,22 @@ pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> R
     }
     if begin {
         let id = format!("{:016x}", entropy.next_u64());
-        let incarnation = Incarnation { id, accepts_loss };
-        incarnation::renew(store, &incarnation, &format!("{life}-0")).await?;
-        history.begun = Some(incarnation.id);
+        incarnation::renew(store, number, &id, accepts_loss, &format!("{life}-0")).await?;
+        tell(store, &life, &id).await;
+        history.begun = Some(id);
     }
     Ok(history)
+}
+
+/// Says in a feed of its own that there is a new history. Nodes to which that does not come find it out from
+/// others that know, or at their next walk.
+async fn tell(store: &Arc<dyn Store>, life: &str, incarnation: &str) {
+    let entry = feed::Entry::of(&BTreeMap::new(), incarnation).to_bytes();
+    for _ in 0..TELL_TRIES {
+        if store.create(&feed::key_of(life, 1), entry.clone()).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// The newest generation of each partition that any feed speaks of.
@@ -305,6 +319,8 @@ struct Writer<'a> {
     store: &'a Arc<dyn Store>,
     entropy: &'a dyn Entropy,
     life: &'a str,
+    /// The lowest generation of the new history.
+    first: u64,
 }
 
 impl Writer<'_> {
@@ -312,7 +328,9 @@ impl Writer<'_> {
     async fn settle(&self, choice: Choice) -> Result<Choice, StoreError> {
         let mut choice = choice;
         for _ in 0..COMMIT_TRIES {
-            if choice.faults.is_empty() || self.commit(&choice).await? {
+            // Begun before, by a command that did not come to its end.
+            let is_begun = choice.faults.is_empty() && choice.head.generation >= self.first;
+            if is_begun || self.commit(&choice).await? {
                 return Ok(choice);
             }
             choice = match choose(self.store, &choice.key).await? {
@@ -328,9 +346,13 @@ impl Writer<'_> {
     }
 
     async fn commit(&self, choice: &Choice) -> Result<bool, StoreError> {
-        let generation = choice.head.generation + 1;
+        let generation = self.first.max(choice.head.generation + 1);
         let mut next = choice.content.clone();
         let mut condemned = choice.condemned.clone();
+        if choice.faults.is_empty() {
+            // What older generations condemned beyond that is gone, and forgotten.
+            condemned = next.condemned.iter().map(|block| (block.id, block.generation)).collect();
+        }
         for entry in &mut next.blocks {
             if condemned.contains_key(&entry.id) {
                 *entry = self.copy(&choice.key, entry).await?;
@@ -378,5 +400,7 @@ impl Writer<'_> {
     }
 }
 
+/// How often the feed of this command is tried to be written.
+const TELL_TRIES: u32 = 5;
 /// How often a chain is looked at that others commit to.
 const COMMIT_TRIES: u32 = 16;

@@ -27,10 +27,19 @@ struct Body {
     accepts_loss: bool,
 }
 
-impl Body {
-    fn into_incarnation(self) -> Incarnation {
-        Incarnation { id: self.incarnation, accepts_loss: self.accepts_loss }
-    }
+/// The generations of each history begin so far above those of the one before it: no request that was on its way
+/// when the store was put back has a number that counts afterwards. More commits than any chain sees, and a number
+/// that people can read: 3,000,000,042 is the 42nd of the fourth history.
+const GENERATIONS_PER_HISTORY: u64 = 1_000_000_000;
+
+/// The lowest generation in the history that is `number` in the chain of incarnations, from 1.
+pub(super) fn first_generation(number: u64) -> u64 {
+    number.saturating_sub(1).saturating_mul(GENERATIONS_PER_HISTORY) + 1
+}
+
+fn incarnation_of(link: &Link) -> Result<Incarnation, StoreError> {
+    let Body { incarnation, accepts_loss, .. } = parse(link)?;
+    Ok(Incarnation { id: incarnation, accepts_loss, first: first_generation(link.generation) })
 }
 
 /// Reads the incarnation, or begins the first.
@@ -63,25 +72,26 @@ async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) 
     if let Some(id) = read(store).await? {
         return Ok(id);
     }
-    let first = Incarnation { id: format!("{:016x}", random()), accepts_loss: false };
-    match write(store, 1, &first, commit).await? {
-        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => parse(&link).map(Body::into_incarnation),
+    let id = format!("{:016x}", random());
+    match write(store, 1, &id, false, commit).await? {
+        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => incarnation_of(&link),
     }
 }
 
 pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<Incarnation>, StoreError> {
     let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
-    head.map(|link| parse(&link).map(Body::into_incarnation)).transpose()
+    head.map(|link| incarnation_of(&link)).transpose()
 }
 
 async fn write(
     store: &Arc<dyn Store>,
     generation: u64,
-    incarnation: &Incarnation,
+    id: &str,
+    accepts_loss: bool,
     commit: &str,
 ) -> Result<Commit, StoreError> {
-    let Incarnation { id, accepts_loss } = incarnation.clone();
-    let body = Body { format: FORMAT, floor: 1, incarnation: id, commit: commit.to_owned(), accepts_loss };
+    let (incarnation, commit) = (id.to_owned(), commit.to_owned());
+    let body = Body { format: FORMAT, floor: 1, incarnation, commit, accepts_loss };
     let body = Bytes::from(serde_json::to_vec(&body).expect("an incarnation is plain data"));
     Chain::new(Arc::clone(store), FOLDER.into()).commit(generation, body).await
 }
@@ -95,13 +105,27 @@ fn parse(link: &Link) -> Result<Body, StoreError> {
     Ok(body)
 }
 
-/// Begins a new incarnation: what the store has now is what holds.
+/// The number that the next history has.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn next_number(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
+    let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
+    Ok(head.map_or(1, |link| link.generation + 1))
+}
+
+/// Begins a new incarnation under its number: what the store has now is what holds.
 ///
 /// # Errors
 /// If the store could not be asked, or somebody else did the same at this time.
-pub(super) async fn renew(store: &Arc<dyn Store>, incarnation: &Incarnation, commit: &str) -> Result<(), StoreError> {
-    let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
-    match write(store, head.map_or(1, |link| link.generation + 1), incarnation, commit).await? {
+pub(super) async fn renew(
+    store: &Arc<dyn Store>,
+    number: u64,
+    id: &str,
+    accepts_loss: bool,
+    commit: &str,
+) -> Result<(), StoreError> {
+    match write(store, number, id, accepts_loss, commit).await? {
         Commit::Done(_) => Ok(()),
         Commit::Lost(_) | Commit::Untold(_) => {
             Err(StoreError::definite(FOLDER, "another command began a new history at the same time"))

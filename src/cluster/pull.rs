@@ -102,11 +102,26 @@ async fn pull_hinted(shared: &Arc<Shared>) -> Result<(), StoreError> {
         return walk_all(shared).await;
     }
     let hints = feed::read_new(shared).await?;
+    shared.heard(&hints.changed);
     if hints.missed {
         feed::ask_for_walk(shared);
     }
+    if hints.other_history {
+        match incarnation::changed(shared).await {
+            Ok(true) => return walk_all(shared).await,
+            Ok(false) => {}
+            // The hint is read: a walk asks again.
+            Err(error) => {
+                feed::ask_for_walk(shared);
+                return Err(error);
+            }
+        }
+    }
     // What could not be adopted the last time is tried again, whatever the hints say.
-    let wanted = want(shared, hints.changed);
+    let mut wanted = want(shared, hints.changed);
+    for (key, generation) in shared.doubtful().await {
+        wanted.entry(key).or_insert(generation);
+    }
     adopt_all(shared, wanted).await
 }
 

@@ -30,8 +30,10 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     /// Partitions that were changed here and are not announced yet, with the newest generation.
     pub(super) unannounced: Mutex<BTreeMap<PartitionKey, u64>>,
-    /// The newest generation of each partition that was ever among them.
+    /// The newest generation of each partition that was ever among them, or that a feed has said.
     told: Mutex<BTreeMap<PartitionKey, u64>>,
+    /// Commits of which no answer came.
+    doubts: Mutex<BTreeMap<PartitionKey, Doubt>>,
     pub(super) wake_announce: Notify,
     pub(super) wake_fetch: Notify,
     /// Blocks may have become small neighbours, or a day too old.
@@ -71,6 +73,18 @@ impl Pulled {
         self.behind.retain(|of, wanted| of != key || (*wanted > generation && *wanted != Self::ANY));
     }
 }
+
+/// A commit of which no answer came.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Doubt {
+    /// The number that it would have.
+    generation: u64,
+    /// Until when it is looked for; later, a walk finds it.
+    until: Duration,
+}
+
+/// So long a commit of which no answer came is looked for. Longer than any request is under way.
+const DOUBT_TIME: Duration = Duration::from_secs(600);
 
 /// Why a partition is not shared.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -150,6 +164,7 @@ impl Shared {
             counters: Counters::default(),
             unannounced: Mutex::default(),
             told: Mutex::default(),
+            doubts: Mutex::default(),
             wake_announce: Notify::new(),
             wake_fetch: Notify::new(),
             wake_compact: Notify::new(),
@@ -194,6 +209,27 @@ impl Shared {
         lock(&self.told).clear();
     }
 
+    /// Notes that a commit may still be made, or be made and not be seen yet. Whoever tries it again will find it; but
+    /// what a leader wanted may be another's by then, and nobody else knows of it.
+    pub(super) fn doubt(&self, key: &PartitionKey, generation: u64) {
+        let until = self.now() + DOUBT_TIME;
+        lock(&self.doubts).insert(key.clone(), Doubt { generation, until });
+    }
+
+    /// The partitions of which such a commit is looked for, and its number.
+    pub(super) async fn doubtful(&self) -> BTreeMap<PartitionKey, u64> {
+        let noted = lock(&self.doubts).clone();
+        for (key, doubt) in noted {
+            let base = self.replica.base(&key).await;
+            let has_come = base.is_some_and(|base| base.generation >= doubt.generation);
+            if has_come || self.now() >= doubt.until {
+                // A later doubt, which may have come meanwhile, stays.
+                lock(&self.doubts).retain(|of, other| *of != key || *other != doubt);
+            }
+        }
+        lock(&self.doubts).iter().map(|(key, doubt)| (key.clone(), doubt.generation)).collect()
+    }
+
     /// Notes that a partition has a newer generation than the others may know. What was noted before is not said again.
     pub(super) fn changed(&self, key: &PartitionKey, generation: u64) {
         let mut told = lock(&self.told);
@@ -205,6 +241,15 @@ impl Shared {
         lock(&self.unannounced).insert(key.clone(), generation);
         drop(told);
         self.wake_announce.notify_one();
+    }
+
+    /// Notes what a feed has said: it needs not be said again.
+    pub(super) fn heard(&self, changes: &BTreeMap<PartitionKey, u64>) {
+        let mut told = lock(&self.told);
+        for (key, generation) in changes {
+            let newest = told.entry(key.clone()).or_default();
+            *newest = (*newest).max(*generation);
+        }
     }
 
     /// Notes why a partition is not shared, loudly the first time.

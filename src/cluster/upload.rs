@@ -10,7 +10,7 @@ use super::chains::{self, Edited, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
 use crate::chain::StoreError;
 use crate::engine::shared::{Edit, Refusal};
-use crate::engine::{AdoptError, BlockId, Front, Mutant, SharedHead, StoredBlock, layout, life_of};
+use crate::engine::{AdoptError, BlockId, Front, Mutant, SharedHead, StoredBlock, layout};
 use crate::event::{Origin, PartitionKey};
 use crate::host_select;
 
@@ -166,7 +166,9 @@ async fn put_blocks(
 /// # Errors
 /// If the store could not make what was read from it durable.
 pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
-    if !is_whole(shared, key, head).await? {
+    // A commit that was on its way when a new history began is no part of it.
+    let is_of_before = head.manifest.generation < shared.incarnation().first;
+    if is_of_before || !is_whole(shared, key, head).await? {
         return Ok(false);
     }
     // DURABLE: blocks leave this disk because of a name that another process may have made.
@@ -180,8 +182,9 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
             shared.wake_fetch.notify_one();
             // ORDER: what another task read before the hint came does not fulfil it.
             lock(&shared.pulled).fulfil(key, head.manifest.generation);
-            // A commit of which no answer came is known to be made only now.
-            if life_of(&head.manifest.commit) == shared.life() && !shared.mutant(Mutant::FeedBeforeCommit) {
+            // Whoever made it may have had no answer, or be gone before it said a word: what no feed has said is said
+            // by who finds it.
+            if !shared.mutant(Mutant::FeedBeforeCommit) {
                 shared.changed(key, head.manifest.generation);
             }
             if shared.problem(key).is_some_and(|problem| problem.kind != ProblemKind::Gap) {

@@ -99,8 +99,13 @@ pub async fn verify_store(
     progress: &mut (dyn FnMut(VerifyProgress) + Send),
 ) -> Result<StoreReport, StoreError> {
     let mut report = StoreReport::default();
+    let mut first = 0;
     match incarnation::read(store).await {
-        Ok(incarnation) => report.incarnation = incarnation.map(|incarnation| incarnation.id),
+        Ok(Some(incarnation)) => {
+            first = incarnation.first;
+            report.incarnation = Some(incarnation.id);
+        }
+        Ok(None) => {}
         Err(error @ StoreError::Unknown { .. }) => return Err(error),
         Err(error) => report.problem(incarnation::FOLDER, error.to_string()),
     }
@@ -114,7 +119,7 @@ pub async fn verify_store(
             progress(VerifyProgress { partitions_done: done as u64, partitions, bytes });
         };
         show(0);
-        report.found.add(partition(store, key, &mut show).await?);
+        report.found.add(partition(store, key, first, &mut show).await?);
     }
     feeds(store, &mut report).await?;
     progress(VerifyProgress { partitions_done: partitions, partitions, bytes });
@@ -125,11 +130,12 @@ pub async fn verify_store(
 async fn partition(
     store: &Arc<dyn Store>,
     key: &PartitionKey,
+    first: u64,
     show: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Found, StoreError> {
     let mut looks = 1;
     loop {
-        let mut look = Look { store, key, found: Found { partitions: 1, ..Found::default() }, show };
+        let mut look = Look { store, key, first, found: Found { partitions: 1, ..Found::default() }, show };
         let head = look.partition().await?;
         let found = look.found;
         if found.problems.is_empty() || looks == LOOKS_MAX {
@@ -148,12 +154,17 @@ struct Look<'a> {
     key: &'a PartitionKey,
     found: Found,
     show: &'a mut (dyn FnMut(u64) + Send),
+    /// The lowest generation of the store's history.
+    first: u64,
 }
 
 impl Look<'_> {
     /// Gives the number of the head that was looked at.
     async fn partition(&mut self) -> Result<Option<u64>, StoreError> {
-        let generations = inspect::chain_of(self.store, self.key).generations().await?;
+        let listed = inspect::chain_of(self.store, self.key).generations().await?;
+        // Requests that were on their way when a new history began.
+        let (late, generations): (Vec<u64>, Vec<u64>) = listed.into_iter().partition(|number| *number < self.first);
+        self.found.below_floor += late.len() as u64;
         let head = self.chain(&generations).await?;
         if let Some(head) = head {
             self.content(head).await?;

@@ -144,7 +144,8 @@ async fn cut_tail(
             }
         }
         if tail.blocks.is_empty() {
-            tail.from.raise_all(upto);
+            // An `upto` may reach beyond what is in the block: of that, nothing left this tail.
+            tail.from.raise_all(&upto.at_most(marks));
         }
         before.clone_from(upto);
     }

@@ -73,6 +73,9 @@ pub struct Incarnation {
     pub id: String,
     /// Whether what neither the store nor this node has is given up where this history is adopted.
     pub accepts_loss: bool,
+    /// The lowest number that a generation of it has. What has a lower one was made before it: a request that was
+    /// on its way when the store was put back, of which nothing holds.
+    pub first: u64,
 }
 
 /// What an adoption did.
@@ -260,7 +263,7 @@ impl Replica {
         head: &SharedHead,
     ) -> Result<Adopted, AdoptError> {
         let sha256 = Digest(crypto::sha256(&head.body));
-        let Incarnation { id, accepts_loss } = incarnation.clone();
+        let Incarnation { id, accepts_loss, .. } = incarnation.clone();
         let generation = head.manifest.generation;
         let base = Base { incarnation: id, generation, sha256, manifest: Arc::clone(&head.manifest) };
         let adopted = adopt::adopt(&self.0, &self.0.partition(key), base, head.body.clone(), accepts_loss).await;

@@ -247,7 +247,9 @@ impl SharedManifest {
 /// # Panics
 /// If a rule is broken: that is a bug here, never damage in the store.
 pub fn check_shared_step(current: &SharedManifest, digest: &str, next: &SharedManifest) {
-    assert_eq!(next.generation, current.generation + 1, "S1");
+    // A chain begins with the first number of the store's history.
+    let begins = current.generation == 0 && next.floor == next.generation;
+    assert!(next.generation == current.generation + 1 || begins, "S1");
     assert!(next.watermarks.covers(&current.watermarks), "S2");
     assert_eq!(next.previous, digest, "S4");
     assert!(next.floor >= current.floor && next.floor <= next.generation, "S5");

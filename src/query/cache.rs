@@ -1,8 +1,13 @@
-//! Decoded parts of blocks, kept for the next query.
+//! What was decoded or put together, kept for the next query: parts of blocks, and events as they are shown.
+//!
+//! **Promise.** Blocks never change, so neither does what comes of them; a cache is bounded in bytes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
+use super::answer::Hit;
+use super::results::GroupId;
+use super::rows::hit_bytes;
 use crate::block::{ChunkKey, Column, FilterReader, Ids, Texts};
 use crate::engine::BlockId;
 
@@ -20,33 +25,37 @@ pub(crate) enum Chunk {
 /// Which part of which group of which block.
 pub(crate) type ChunkId = (BlockId, u32, ChunkKey);
 
-/// A cache of decoded parts, bounded in bytes. The part that was used least recently goes first; but
-/// what a query itself has used stays until its end, so that a scan of more than fits leaves a part of
-/// it for the next scan instead of nothing.
-pub(crate) struct ChunkCache {
-    limit_bytes: u64,
-    inner: Mutex<Inner>,
+/// What a cache keeps.
+pub(crate) trait Kept: Clone {
+    /// Bytes that it takes, about.
+    fn memory_bytes(&self) -> usize;
 }
 
-#[derive(Default)]
-struct Inner {
+/// A cache bounded in bytes. What was used least recently goes first; but what a query itself has used
+/// stays until its end, so that a scan of more than fits leaves a part of it for the next scan instead of
+/// nothing.
+pub(crate) struct Cache<K, V> {
+    limit_bytes: u64,
+    inner: Mutex<Inner<K, V>>,
+}
+
+struct Inner<K, V> {
     used_bytes: u64,
     tick: u64,
-    chunks: BTreeMap<ChunkId, Entry>,
-    by_tick: BTreeMap<u64, ChunkId>,
-    /// Columns of which some rows were asked, longest ago first.
-    asked: VecDeque<ChunkId>,
+    entries: BTreeMap<K, Entry<V>>,
+    by_tick: BTreeMap<u64, K>,
 }
 
-struct Entry {
-    chunk: Chunk,
+struct Entry<V> {
+    value: V,
     bytes: u64,
     tick: u64,
 }
 
-impl ChunkCache {
+impl<K: Copy + Ord, V: Kept> Cache<K, V> {
     pub(crate) fn new(limit_bytes: u64) -> Self {
-        Self { limit_bytes, inner: Mutex::default() }
+        let inner = Inner { used_bytes: 0, tick: 0, entries: BTreeMap::new(), by_tick: BTreeMap::new() };
+        Self { limit_bytes, inner: Mutex::new(inner) }
     }
 
     /// The time by the cache's own clock: what is used from now on is younger.
@@ -54,23 +63,23 @@ impl ChunkCache {
         self.lock().tick
     }
 
-    pub(crate) fn get(&self, id: &ChunkId) -> Option<Chunk> {
+    pub(crate) fn get(&self, id: &K) -> Option<V> {
         let mut inner = self.lock();
         inner.tick += 1;
         let tick = inner.tick;
-        let entry = inner.chunks.get_mut(id)?;
+        let entry = inner.entries.get_mut(id)?;
         let before = std::mem::replace(&mut entry.tick, tick);
-        let chunk = entry.chunk.clone();
+        let value = entry.value.clone();
         inner.by_tick.remove(&before);
         inner.by_tick.insert(tick, *id);
-        Some(chunk)
+        Some(value)
     }
 
-    /// Keeps a part if there is room, or if what was last used before `since` makes room.
-    pub(crate) fn put(&self, id: ChunkId, chunk: Chunk, since: u64) {
-        let bytes = chunk.memory_bytes() as u64 + ENTRY_BYTES;
+    /// Keeps a value if there is room, or if what was last used before `since` makes room.
+    pub(crate) fn put(&self, id: K, value: V, since: u64) {
+        let bytes = value.memory_bytes() as u64 + ENTRY_BYTES;
         let mut inner = self.lock();
-        if bytes > self.limit_bytes || inner.chunks.contains_key(&id) {
+        if bytes > self.limit_bytes || inner.entries.contains_key(&id) {
             return;
         }
         while inner.used_bytes + bytes > self.limit_bytes {
@@ -83,21 +92,7 @@ impl ChunkCache {
         let tick = inner.tick;
         inner.used_bytes += bytes;
         inner.by_tick.insert(tick, id);
-        inner.chunks.insert(id, Entry { chunk, bytes, tick });
-    }
-
-    /// Whether a part that is not here was asked about a short while ago: then it is worth its place.
-    pub(crate) fn is_asked_again(&self, id: ChunkId) -> bool {
-        let mut inner = self.lock();
-        if let Some(at) = inner.asked.iter().position(|&asked| asked == id) {
-            inner.asked.remove(at);
-            return self.limit_bytes > 0;
-        }
-        if inner.asked.len() == ASKED_MAX {
-            inner.asked.pop_front();
-        }
-        inner.asked.push_back(id);
-        false
+        inner.entries.insert(id, Entry { value, bytes, tick });
     }
 
     /// Bytes that it holds.
@@ -105,26 +100,72 @@ impl ChunkCache {
         self.lock().used_bytes
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner<K, V>> {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Parts that were asked about once: some dozens of groups of dozens of columns.
-const ASKED_MAX: usize = 1024;
-/// Bytes of an entry beside its chunk, about.
+/// Bytes of an entry beside its value, about.
 const ENTRY_BYTES: u64 = 200;
 
-impl Inner {
-    fn remove(&mut self, tick: u64, id: &ChunkId) {
+impl<K: Ord, V> Inner<K, V> {
+    fn remove(&mut self, tick: u64, id: &K) {
         self.by_tick.remove(&tick);
-        if let Some(entry) = self.chunks.remove(id) {
+        if let Some(entry) = self.entries.remove(id) {
             self.used_bytes -= entry.bytes;
         }
     }
 }
 
-impl Chunk {
+/// Events as they are shown, by their group and their row there. Who looks at a page of hits again, or
+/// narrows what is shown, asks for many of the same.
+pub(crate) type EventCache = Cache<(GroupId, u32), Arc<Hit>>;
+
+impl Kept for Arc<Hit> {
+    fn memory_bytes(&self) -> usize {
+        hit_bytes(&self.raw)
+    }
+}
+
+/// Decoded parts of blocks.
+pub(crate) struct ChunkCache {
+    chunks: Cache<ChunkId, Chunk>,
+    /// Columns of which some rows were asked, longest ago first.
+    asked: Mutex<VecDeque<ChunkId>>,
+}
+
+impl ChunkCache {
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        Self { chunks: Cache::new(limit_bytes), asked: Mutex::default() }
+    }
+
+    /// Whether a part that is not here was asked about a short while ago: then it is worth its place.
+    pub(crate) fn is_asked_again(&self, id: ChunkId) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(at) = asked.iter().position(|&other| other == id) {
+            asked.remove(at);
+            return self.chunks.limit_bytes > 0;
+        }
+        if asked.len() == ASKED_MAX {
+            asked.pop_front();
+        }
+        asked.push_back(id);
+        false
+    }
+}
+
+impl std::ops::Deref for ChunkCache {
+    type Target = Cache<ChunkId, Chunk>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.chunks
+    }
+}
+
+/// Parts that were asked about once: some dozens of groups of dozens of columns.
+const ASKED_MAX: usize = 1024;
+
+impl Kept for Chunk {
     fn memory_bytes(&self) -> usize {
         match self {
             Self::Times(times) => times.len() * 8,

@@ -62,13 +62,14 @@ pub struct QueryShared {
     limits: QueryLimits,
     cache: cache::ChunkCache,
     results: results::ResultCache,
+    events: cache::EventCache,
 }
 
 /// What queries may use.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct QueryLimits {
-    /// Memory for what is kept for the next query, in bytes: three quarters for decoded columns, the rest
-    /// for what plans found out about groups of rows.
+    /// Memory for what is kept for the next query, in bytes: for decoded columns, for what plans found
+    /// out about groups of rows, and for events as they were shown.
     pub cache_bytes: u64,
     /// Memory that one query may hold for its answer, in bytes.
     pub memory_bytes: u64,
@@ -89,19 +90,24 @@ impl QueryShared {
     /// Makes it.
     pub fn new(host: Host, limits: QueryLimits) -> Self {
         let results_bytes = limits.cache_bytes / RESULTS_SHARE;
-        let cache = cache::ChunkCache::new(limits.cache_bytes - results_bytes);
-        Self { host, limits, cache, results: results::ResultCache::new(results_bytes) }
+        let events_bytes = limits.cache_bytes / EVENTS_SHARE;
+        let cache = cache::ChunkCache::new(limits.cache_bytes - results_bytes - events_bytes);
+        let events = cache::EventCache::new(events_bytes);
+        Self { host, limits, cache, results: results::ResultCache::new(results_bytes), events }
     }
 
-    /// Memory that decoded columns and kept outcomes take at the moment, in bytes.
+    /// Memory that decoded columns, kept outcomes and kept events take at the moment, in bytes.
     pub fn cache_used_bytes(&self) -> u64 {
-        self.cache.used_bytes() + self.results.used_bytes()
+        self.cache.used_bytes() + self.results.used_bytes() + self.events.used_bytes()
     }
 }
 
 /// One part in so many of the memory for the next query is for outcomes. They are small beside the columns
 /// that they come from, and worth more.
 const RESULTS_SHARE: u64 = 4;
+
+/// And one in so many for events: some ten thousand of them in the memory that is asked for by default.
+const EVENTS_SHARE: u64 = 32;
 
 impl QueryContext {
     /// The same with a switch of its own, which goes off when the guard is dropped: so the work of a

@@ -17,7 +17,7 @@ use super::pipeline::{Chain, Flow, StageContext, fields_read};
 use super::prepare::{chain_of, prepare, stage_context, warnings_of};
 use super::record::Record;
 use super::request::{CountMode, SearchRequest};
-use super::rows::{Projection, RowKey, hits_of, keys_of};
+use super::rows::{Projection, RowKey, hit_bytes, hits_of, keys_of};
 use super::scan::bitmap::Bitmap;
 use super::scan::eval::{Memory, Stop, rows_in_time, rows_that_fit};
 use super::scan::view::View;
@@ -37,6 +37,8 @@ pub(crate) struct Search<'a> {
     /// Who is told of the progress.
     pub(crate) events: Option<&'a mpsc::Sender<SearchEvent>>,
     reported: Duration,
+    /// Whether the events that are shown are kept: those of an export will not be asked for again.
+    keeps_events: bool,
 }
 
 /// Between two reports of progress.
@@ -55,7 +57,7 @@ pub(crate) async fn search(
     let budget = Budget::new(context.shared.limits.memory_bytes);
     let source = Source::open(context, snapshot, &request.scope, &prepared).await?;
     let stage_context = stage_context(&request.scope, request.zone.as_deref(), request.now.0, &budget);
-    let mut search = Search { context, source, budget, stage_context, events, reported: started };
+    let mut search = Search { context, source, budget, stage_context, events, reported: started, keeps_events: true };
     let mut answer = if !prepared.table.is_empty() {
         search.table(&prepared).await?
     } else if prepared.events.is_empty() {
@@ -76,7 +78,7 @@ pub(crate) async fn search(
 
 impl<'a> Search<'a> {
     pub(crate) fn new(context: &'a QueryContext, source: Source, budget: Budget, stage_context: StageContext) -> Self {
-        Self { context, source, budget, stage_context, events: None, reported: Duration::ZERO }
+        Self { context, source, budget, stage_context, events: None, reported: Duration::ZERO, keeps_events: false }
     }
 
     /// The newest matches after the cursor, and how many there are.
@@ -92,11 +94,11 @@ impl<'a> Search<'a> {
         let source = std::mem::replace(&mut self.source, Source::empty(self.context));
         {
             let all = 0..source.tasks.len();
-            // Where only the number of matches is asked for, it may be known.
+            // Where only the number of matches is asked for, it may be known; so may be that there are none.
             let known = |_: usize, task: &Task| {
-                let hidden = wanted == 0 || task.times.1 < oldest.load(Ordering::Relaxed);
-                let count = task.known.as_ref().filter(|_| task.whole && hidden)?.count(task.rows);
-                Some((count, Vec::new()))
+                let count = task.known.as_ref().filter(|_| task.whole)?.count(task.rows);
+                let hidden = wanted == 0 || count == 0 || task.times.1 < oldest.load(Ordering::Relaxed);
+                hidden.then_some((count, Vec::new()))
             };
             let mut groups = std::pin::pin!(source.each_of(all, known, |index, task| {
                 newest_of_group(index as u32, task, &source, after, wanted, Arc::clone(&oldest))
@@ -159,9 +161,19 @@ impl<'a> Search<'a> {
         found: &[Found],
         mapping: Option<&[Stage]>,
     ) -> Result<Vec<Hit>, QueryError> {
+        let shared = &self.context.shared;
+        let since = shared.events.now();
+        let event_of = |group: u32, row: u32| source.tasks[group as usize].id().map(|id| (id, row));
+        let mut hits: Vec<Option<Hit>> = vec![None; found.len()];
         let mut by_group: BTreeMap<u32, Vec<(usize, RowKey, u32)>> = BTreeMap::new();
-        for (place, (key, (group, row))) in found.iter().enumerate() {
-            by_group.entry(*group).or_default().push((place, *key, *row));
+        for (place, &(key, (group, row))) in found.iter().enumerate() {
+            match event_of(group, row).and_then(|event| shared.events.get(&event)) {
+                Some(hit) => {
+                    self.budget.take(hit_bytes(&hit.raw), "events")?;
+                    hits[place] = Some(hit.as_ref().clone());
+                }
+                None => by_group.entry(group).or_default().push((place, key, row)),
+            }
         }
         let of_groups = by_group.into_iter().map(|(group, rows)| async move {
             let task = &source.tasks[group as usize];
@@ -174,10 +186,13 @@ impl<'a> Search<'a> {
             Ok::<_, QueryError>((rows, source.run_for(task, own, shown).await?))
         });
         let mut done = std::pin::pin!(stream::iter(of_groups).buffered(source.groups_at_a_time()));
-        let mut hits: Vec<Option<Hit>> = vec![None; found.len()];
         while let Some(done) = done.next().await {
             let (rows, of_group) = done?;
             for ((place, ..), hit) in rows.into_iter().zip(of_group) {
+                let (_, (group, row)) = found[place];
+                if let Some(event) = event_of(group, row).filter(|_| self.keeps_events) {
+                    shared.events.put(event, Arc::new(hit.clone()), since);
+                }
                 hits[place] = Some(hit);
             }
         }

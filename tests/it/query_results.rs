@@ -146,6 +146,27 @@ fn an_explained_answer_says_for_every_group_what_became_of_it() {
     });
 }
 
+#[test]
+fn events_that_were_shown_a_moment_ago_are_shown_again_without_reading_anything() {
+    let root = tempfile::tempdir().unwrap();
+    block_on(async {
+        let engine =
+            Engine::open(host(), root.path().to_path_buf(), Settings::default(), Arc::new(Replay)).await.unwrap();
+        ingest(&engine, &mut generate::events(&mut Rng::new(8), 2_000)).await;
+        engine.flush_now().await;
+        let (snapshot, context) = (engine.snapshot(|_| true), context(64 << 20));
+        let mut request = SearchRequest::new("default", "*", UnixNanos(FIRST_TIME + RANGE));
+        (request.scope.start, request.limit, request.explain) = (Some(FIRST_TIME), 3, true);
+        let first = search(&context, &snapshot, &request).await.unwrap();
+        let again = search(&context, &snapshot, &request).await.unwrap();
+        let read = |answer: &SearchAnswer| answer.stats.explain.as_ref().unwrap().parts_read;
+        assert!(read(&first) > 0, "{:?}", first.stats);
+        assert_eq!(read(&again), 0, "{:?}", again.stats);
+        assert_eq!((first.hits.len(), &first.hits), (3, &again.hits));
+        engine.close().await;
+    });
+}
+
 const SEEDS: u64 = 3;
 /// Queries that are asked in each round, beside the fixed ones.
 const QUERIES: usize = 60;

@@ -29,15 +29,31 @@ pub(super) fn shared_marks(run: &Run) -> BTreeMap<Place, Watermarks> {
 }
 
 /// The body of each chain's head, by `<env>/<index>/<day>`. Keys are in order, so that the last one is the head.
+/// Numbers from before the store's history are no part of it.
 fn heads(run: &Run) -> BTreeMap<String, Bytes> {
-    let mut heads = BTreeMap::new();
+    let (mut heads, first) = (BTreeMap::new(), first_generation(run));
     for key in run.store.keys() {
-        let Some((folder, _)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) else { continue };
+        let Some((folder, _)) = chain_and_number(&key).filter(|(_, number)| *number >= first) else { continue };
         if let Some(body) = run.store.peek(&key) {
             heads.insert(folder.to_owned(), body);
         }
     }
     heads
+}
+
+/// A generation's chain and its number.
+fn chain_and_number(key: &str) -> Option<(&str, u64)> {
+    let (folder, file) = key.strip_prefix("chains/")?.rsplit_once('/')?;
+    Some((folder, file.strip_suffix(".json")?.parse().ok()?))
+}
+
+/// The lowest generation of the store's history: each begins a thousand million above the one before it.
+fn first_generation(run: &Run) -> u64 {
+    let numbers = run.store.keys().into_iter().filter_map(|key| {
+        let number: u64 = key.strip_prefix("incarnation/")?.strip_suffix(".json")?.parse().ok()?;
+        Some(number)
+    });
+    (numbers.max().unwrap_or(1) - 1) * 1_000_000_000 + 1
 }
 
 fn place_of(folder: &str) -> Option<Place> {
@@ -56,7 +72,7 @@ pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
     let mut generations = BTreeMap::new();
     let mut named = BTreeSet::new();
     for (folder, body) in &heads {
-        let manifest = filled(run, body)?;
+        let manifest = filled(run, body).map_err(|why| format!("the head of {folder}: {why}"))?;
         generations.insert(folder.clone(), manifest.generation);
         named.extend(manifest.entries().map(|entry| format!("blocks/{folder}/{}.hb", entry.id)));
     }
@@ -184,7 +200,7 @@ impl Epoch {
         let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
         let (mut chains, mut blocks) = (BTreeMap::new(), BTreeMap::new());
         for (folder, body) in heads(run) {
-            let manifest = filled(run, &body)?;
+            let manifest = filled(run, &body).map_err(|why| format!("the head of {folder} begins a history: {why}"))?;
             let mut history = History { digest: crypto::hex(&crypto::sha256(&body)), ..History::default() };
             for entry in manifest.entries() {
                 history.events.extend(ids_of(&folder, entry.id, &objects, &mut blocks)?);
@@ -205,9 +221,10 @@ pub(super) fn generations(run: &Run) -> Result<(), String> {
     let epoch = lock(&run.epoch);
     let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
     let mut blocks: BTreeMap<String, BTreeSet<EventId>> = BTreeMap::new();
-    let mut histories = epoch.chains.clone();
+    let (mut histories, first) = (epoch.chains.clone(), first_generation(run));
     for (key, body) in &made[epoch.made..] {
-        let Some((folder, _)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) else { continue };
+        // A request that was on its way when the store was put back came after the new history began.
+        let Some((folder, _)) = chain_and_number(key).filter(|(_, number)| *number >= first) else { continue };
         let wrong = |why: String| format!("{key}: {why}");
         let manifest = filled(run, body).map_err(wrong)?;
         let history = histories.entry(folder.to_owned()).or_default();
@@ -249,7 +266,8 @@ pub(super) fn generations(run: &Run) -> Result<(), String> {
 
 fn step(history: &History, next: &SharedManifest) -> Result<(), String> {
     let number = history.manifest.as_ref().map_or(0, |manifest| manifest.generation);
-    if next.generation != number + 1 {
+    let begins = history.manifest.is_none() && next.floor == next.generation;
+    if next.generation != number + 1 && !begins {
         return Err(format!("generation {} comes after {number}", next.generation));
     }
     if next.previous != history.digest {
@@ -306,7 +324,9 @@ fn filled(run: &Run, body: &Bytes) -> Result<SharedManifest, String> {
     for page in &mut manifest.pages {
         let name = format!("/{}.json", page.sha256);
         let key = keys.iter().find(|key| key.starts_with("pages/") && key.ends_with(&name));
-        let body = key.and_then(|key| run.store.peek(key)).ok_or_else(|| format!("page {} is missing", page.sha256))?;
+        let body = key
+            .and_then(|key| run.store.peek(key))
+            .ok_or_else(|| format!("page {} of generation {} is missing", page.sha256, manifest.generation))?;
         page.fill(&body)?;
     }
     Ok(manifest)

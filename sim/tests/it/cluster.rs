@@ -84,6 +84,11 @@ const FOUND: &[(u64, &str)] = &[
     (69, "a ghost below the floor was taken for another history"),
     (72, "blocks of a partition without a chain were never swept"),
     (156, "entries that were gone between two that were there were not missed"),
+    (341, "a commit whose writer was gone before it had an answer was found by one node and told to none"),
+    (1974, "a commit that was under way when the store was put back became the head of the new history"),
+    (3374, "a gap was seen where an `upto` reached beyond what had been in a block"),
+    (5530, "a commit that was under way when the store was put back became the head of the new history"),
+    (7517, "nobody looked for a sweeper's commit of which no answer had come"),
 ];
 
 /// Shows what happens, if it is asked for.

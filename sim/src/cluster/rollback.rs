@@ -101,11 +101,12 @@ fn excuse(run: &Run, kept: &BTreeSet<EventId>) {
 }
 
 /// The events that are on disks for sure. A node that may let shared blocks go to make room has nothing for sure: if
-/// what its old base names is nowhere, what comes after it has to be given up with it.
+/// what its old base names is nowhere, what comes after it has to be given up with it. Nor has one that stands still:
+/// what it had seen in the store it lets go of here when it goes on.
 async fn kept(run: &Arc<Run>) -> BTreeSet<EventId> {
     let mut kept = BTreeSet::new();
     for node in &run.nodes {
-        if let Some(life) = node.life().filter(|_| node.keeps_all()) {
+        if let Some(life) = node.life().filter(|life| node.keeps_all() && !life.switch.is_paused()) {
             keeps(&life.engine, &mut kept).await;
         }
     }

@@ -33,6 +33,11 @@ impl Switch {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether every task stands still.
+    pub(super) fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
     /// Every task stands still, or goes on: time passes on.
     pub(super) fn pause(&self, paused: bool) {
         let wakers = {

@@ -24,7 +24,7 @@ pub(super) enum Edited {
     /// It is in the chain. The head as read afterwards: only from it may anybody act.
     Done(SharedHead),
     /// It does not apply to the head any more.
-    Refused(Refusal, SharedHead),
+    Refused(SharedHead),
     /// A block that it names is not in the store (any more): it must be sent again under a new id.
     BlockGone,
 }
@@ -44,14 +44,15 @@ fn nothing() -> SharedHead {
 /// # Errors
 /// If the store could not be asked.
 pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, StoreError> {
-    let base = shared.replica.base(key).await.filter(|base| base.incarnation == shared.incarnation().id);
+    let incarnation = shared.incarnation();
+    let base = shared.replica.base(key).await.filter(|base| base.incarnation == incarnation.id);
     let chain = chain_of(shared, key);
     // ORDER: from the generation adopted, not from the next: a head is never deleted, so that if this one is not
     // there, and none after it, the store was rolled back.
     let from = base.as_ref().map_or(0, |base| base.generation);
     // A number from before this history is that of a request that came late: nothing of it holds.
-    let first = shared.incarnation().first;
-    let Some(link) = chain.head_from(from).await?.filter(|link| link.generation >= first) else {
+    let is_of_now = |link: &Link| link.generation >= incarnation.first;
+    let Some(link) = chain.head_from(from).await?.filter(is_of_now) else {
         return Ok(match base {
             None => Seen::Head(nothing()),
             Some(base) => rolled_back(shared, key, &format!("generation {} is gone", base.generation)),
@@ -65,6 +66,9 @@ pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, St
             return Ok(Seen::Troubled);
         }
     };
+    if head.manifest.sealed {
+        return Ok(rolled_back(shared, key, &format!("a new history begins after generation {}", link.generation)));
+    }
     if shared.mutant(Mutant::RollbackAdopted) {
         return Ok(Seen::Head(head));
     }
@@ -89,7 +93,7 @@ pub(super) async fn head_to_adopt(shared: &Shared, key: &PartitionKey) -> Result
     match seen {
         Seen::Head(head) if head.manifest.generation == 0 && shared.replica.base(key).await.is_some() => {
             Ok(match commit(shared, key, head, &Edit::Begin).await? {
-                Edited::Done(head) | Edited::Refused(_, head) => Seen::Head(head),
+                Edited::Done(head) | Edited::Refused(head) => Seen::Head(head),
                 Edited::BlockGone => Seen::Troubled,
             })
         }
@@ -178,7 +182,7 @@ pub(super) async fn commit(
                         continue;
                     }
                 }
-                return Ok(Edited::Refused(refusal, current));
+                return Ok(Edited::Refused(current));
             }
         };
         if attempt > 0 {
@@ -219,7 +223,7 @@ pub(super) async fn commit(
         }
         debug!(partition = %key, generation = current.manifest.generation, "an edit is tried on a newer head");
     }
-    Ok(Edited::Refused(Refusal::Stale, current))
+    Ok(Edited::Refused(current))
 }
 
 /// The edit: or as a mutant has it.

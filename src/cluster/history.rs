@@ -4,7 +4,7 @@
 //! bring back, exactly once, what their old bases have beyond it. Of each partition the highest generation holds
 //! all of whose pages and blocks are there. Nothing is deleted, no number is given twice.
 //!
-//! **Rule.** That content is committed once more under the first number of the new history, far above the head, with
+//! **Rule.** That content is committed above the head, which seals the chain, and once more under the first number of the new history, far above the head, with
 //! a floor that leaves everything before behind: so does a commit of a node that was on its way when the store was
 //! put back, and comes only now. Blocks that a later generation has condemned come
 //! with it under new ids, since a sweeper may be about to delete them. ORDER: the chains first, the incarnation
@@ -324,20 +324,29 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Makes what was chosen the head, and chooses anew if somebody else commits meanwhile.
+    /// Begins the new history with what was chosen, and chooses anew if somebody else commits meanwhile. Two commits:
+    /// the first takes the next number and seals the chain, so that nobody goes on from what the second, whose number
+    /// nobody else would take, leaves behind.
     async fn settle(&self, choice: Choice) -> Result<Choice, StoreError> {
-        let mut choice = choice;
+        let (mut choice, mut told) = (choice, None);
         for _ in 0..COMMIT_TRIES {
+            let is_sealed = inspect::parse_generation(&choice.head).is_ok_and(|head| head.sealed);
             // Begun before, by a command that did not come to its end.
-            let is_begun = choice.faults.is_empty() && choice.head.generation >= self.first;
-            if is_begun || self.commit(&choice).await? {
-                return Ok(choice);
+            let is_begun = choice.faults.is_empty() && choice.head.generation >= self.first && !is_sealed;
+            let next = choice.head.generation + 1;
+            let generation = if is_sealed { next.max(self.first) } else { next };
+            if is_begun || (self.commit(&choice, generation, !is_sealed).await? && is_sealed) {
+                return Ok(told.unwrap_or(choice));
             }
-            choice = match choose(self.store, &choice.key).await? {
+            let again = match choose(self.store, &choice.key).await? {
                 Ok(Some(again)) => again,
                 Ok(None) => return Err(StoreError::definite(&choice.key.to_string(), "its chain is gone")),
                 Err(Problem { path, what }) => return Err(StoreError::definite(&path, what)),
             };
+            let before = std::mem::replace(&mut choice, again);
+            // What was sealed is what was chosen: there is no more to tell of it.
+            let is_own = choice.head.generation == next && choice.faults.is_empty();
+            told = told.or_else(|| is_own.then_some(before));
         }
         Err(StoreError::definite(
             &choice.key.to_string(),
@@ -345,8 +354,8 @@ impl Writer<'_> {
         ))
     }
 
-    async fn commit(&self, choice: &Choice) -> Result<bool, StoreError> {
-        let generation = self.first.max(choice.head.generation + 1);
+    /// Commits what was chosen. Whether it is the head now.
+    async fn commit(&self, choice: &Choice, generation: u64, sealed: bool) -> Result<bool, StoreError> {
         let mut next = choice.content.clone();
         let mut condemned = choice.condemned.clone();
         if choice.faults.is_empty() {
@@ -361,11 +370,10 @@ impl Writer<'_> {
         let named: BTreeSet<BlockId> = next.blocks.iter().map(|entry| entry.id).collect();
         condemned.retain(|id, _| !named.contains(id));
         next.condemned = condemned.into_iter().map(|(id, generation)| Condemned { id, generation }).collect();
-        next.generation = generation;
+        (next.generation, next.floor, next.sealed) = (generation, generation, sealed);
         next.previous.clone_from(&choice.head.digest);
         next.commit = format!("{}-{generation}", self.life);
         next.written = self.host.clock.wall().0;
-        next.floor = generation;
         let next = next.paged(Settings::default().manifest_page_blocks);
         next.check().map_err(|why| StoreError::definite(&inspect::path_of(&choice.key, generation), why))?;
         let folder = layout::shared_pages_folder(&layout::partition_folder(&choice.key));

@@ -152,7 +152,7 @@ async fn edit(
             upload::adopt(shared, key, &head).await?;
             Ok(head)
         }
-        Edited::Refused(_, head) => Ok(head),
+        Edited::Refused(head) => Ok(head),
         Edited::BlockGone => Ok(head),
     }
 }

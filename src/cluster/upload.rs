@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use super::chains::{self, Edited, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
 use crate::chain::StoreError;
-use crate::engine::shared::{Edit, Refusal};
+use crate::engine::shared::Edit;
 use crate::engine::{AdoptError, BlockId, Front, Mutant, SharedHead, StoredBlock, layout};
 use crate::event::{Origin, PartitionKey};
 use crate::host_select;
@@ -126,9 +126,7 @@ async fn send(shared: &Arc<Shared>, key: &PartitionKey, head: SharedHead, front:
             shared.wake_compact.notify_one();
             Ok(if adopted { Step::Sent { more: front.more } } else { Step::Stopped })
         }
-        Edited::Refused(Refusal::Nothing | Refusal::Stale | Refusal::CondemnedBlock(_), _) | Edited::BlockGone => {
-            Ok(Step::Refused)
-        }
+        Edited::Refused(..) | Edited::BlockGone => Ok(Step::Refused),
     }
 }
 
@@ -166,14 +164,16 @@ async fn put_blocks(
 /// # Errors
 /// If the store could not make what was read from it durable.
 pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
+    // ORDER: once. The history may become another one before this ends; then this is adopted as of the old one.
+    let incarnation = shared.incarnation();
     // A commit that was on its way when a new history began is no part of it.
-    let is_of_before = head.manifest.generation < shared.incarnation().first;
-    if is_of_before || !is_whole(shared, key, head).await? {
+    let is_of_before = head.manifest.generation < incarnation.first;
+    if is_of_before || head.manifest.sealed || !is_whole(shared, key, head).await? {
         return Ok(false);
     }
     // DURABLE: blocks leave this disk because of a name that another process may have made.
     chains::chain_of(shared, key).harden().await?;
-    match shared.replica.adopt(key, &shared.incarnation(), head).await {
+    match shared.replica.adopt(key, &incarnation, head).await {
         Ok(adopted) => {
             count(&shared.counters.adoptions);
             if adopted.dropped > 0 {

@@ -50,6 +50,9 @@ pub struct SharedManifest {
     /// Events that damage has taken before they came here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
+    /// Whether this is the last of its history: nothing is committed on it but the first of a new one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// Fields of a later format, kept as they are.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, serde_json::Value>,
@@ -104,6 +107,8 @@ pub enum Refusal {
     Stale,
     /// A block that it names was condemned: it must be sent again under a new id.
     CondemnedBlock(BlockId),
+    /// Its history ends with the head.
+    Sealed,
 }
 
 impl SharedManifest {
@@ -142,6 +147,9 @@ impl SharedManifest {
     /// # Errors
     /// Why there is none.
     pub fn apply(&self, edit: &Edit) -> Result<Self, Refusal> {
+        if self.sealed {
+            return Err(Refusal::Sealed);
+        }
         let mut next = Self { generation: self.generation + 1, ..self.clone() };
         match edit {
             Edit::Begin if self.generation > 0 => return Err(Refusal::Nothing),
@@ -311,6 +319,14 @@ mod tests {
         let begun = SharedManifest::empty().apply(&Edit::Begin).unwrap();
         assert_eq!((begun.generation, begun.entries().count()), (1, 0));
         assert_eq!(begun.apply(&Edit::Begin), Err(Refusal::Nothing));
+    }
+
+    #[test]
+    fn nothing_is_committed_on_the_last_generation_of_a_history() {
+        let sealed = SharedManifest { sealed: true, ..three() };
+        for edit in [upload(&[(1, 20)], &[entry(4, 10, &[(1, 30)])]), Edit::Retire, Edit::Condemn(vec![BlockId(9)])] {
+            assert_eq!(sealed.apply(&edit), Err(Refusal::Sealed));
+        }
     }
 
     #[test]

@@ -53,8 +53,10 @@ fn first_generation(run: &Run) -> u64 {
         let number: u64 = key.strip_prefix("incarnation/")?.strip_suffix(".json")?.parse().ok()?;
         Some(number)
     });
-    (numbers.max().unwrap_or(1) - 1) * 1_000_000_000 + 1
+    (numbers.max().unwrap_or(1) - 1) * GENERATIONS_PER_HISTORY + 1
 }
+
+const GENERATIONS_PER_HISTORY: u64 = 1_000_000_000;
 
 fn place_of(folder: &str) -> Option<Place> {
     let mut parts = folder.split('/').skip(1);
@@ -266,7 +268,8 @@ pub(super) fn generations(run: &Run) -> Result<(), String> {
 
 fn step(history: &History, next: &SharedManifest) -> Result<(), String> {
     let number = history.manifest.as_ref().map_or(0, |manifest| manifest.generation);
-    let begins = history.manifest.is_none() && next.floor == next.generation;
+    // The first of a chain, or of a history that is not begun for all chains yet.
+    let begins = next.floor == next.generation && (number == 0 || next.generation % GENERATIONS_PER_HISTORY == 1);
     if next.generation != number + 1 && !begins {
         return Err(format!("generation {} comes after {number}", next.generation));
     }

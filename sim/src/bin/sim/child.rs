@@ -9,6 +9,8 @@ use std::time::Duration;
 use sim::Digest;
 use sim::run::{Report, run};
 use sim::trace::Trace;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::args::Args;
@@ -23,7 +25,7 @@ pub(crate) fn run_and_tell(args: &Args) -> Result<bool, String> {
     });
     let mut report = if args.events {
         let events = Digest::default();
-        let subscriber = tracing_subscriber::registry().with(Trace::digested(events.clone()));
+        let subscriber = tracing_subscriber::registry().with(Trace::digested(events.clone()).with_filter(looked_at()));
         let mut report = tracing::subscriber::with_default(subscriber, || run(&plan));
         report.digest ^= events.value().rotate_left(1);
         report
@@ -35,6 +37,13 @@ pub(crate) fn run_and_tell(args: &Args) -> Result<bool, String> {
     }
     println!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
     Ok(report.failure.is_none())
+}
+
+/// The traced events that are compared: all of our own, and of libraries those that are not about single bytes, which
+/// the digest of the network has anyway.
+fn looked_at() -> Targets {
+    let own = ["helios", "sim"].map(|target| (target, LevelFilter::TRACE));
+    Targets::new().with_default(LevelFilter::DEBUG).with_targets(own)
 }
 
 /// Runs `seed` in a process of its own.

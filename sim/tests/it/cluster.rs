@@ -12,7 +12,8 @@ use crate::variable;
 
 /// Seeds of clusters. `HELIOS_SIM_CLUSTERS` asks for another number, of which those are run for which
 /// `HELIOS_SIM_SECONDS` are enough, `HELIOS_SIM_SEED` for another first one;
-/// `HELIOS_SIM_LOG=debug` shows what happens. `HELIOS_SIM_MUTANTS` says how many deliberate bugs are tried,
+/// `HELIOS_SIM_LOG=debug` shows what happens. `HELIOS_SIM_FOCUSED` asks for so many seeds of each kind of run that looks
+/// for one kind of bug, without one. `HELIOS_SIM_MUTANTS` says how many deliberate bugs are tried,
 /// `HELIOS_SIM_MUTANT` which one.
 const SEEDS: u64 = 10;
 
@@ -159,6 +160,20 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
         }
     }
     assert!(survivors.is_empty(), "nobody noticed {survivors:?} in {MUTANT_SEEDS_MAX} seeds each");
+}
+
+/// What notices a deliberate bug notices none where there is none.
+#[test]
+fn runs_that_look_for_one_kind_of_bug_pass_without_it() {
+    log();
+    let (first, seeds) = (variable("HELIOS_SIM_SEED").unwrap_or(1), variable("HELIOS_SIM_FOCUSED").unwrap_or(3));
+    for focus in [Focus::Retention, Focus::Sweeping, Focus::Ghosts] {
+        let (total, failure) = campaign(first, seeds, |seed| Plan { focus, ..plan(seed) });
+        if let Some((seed, why)) = failure {
+            panic!("{focus:?}, seed {seed}: {why}");
+        }
+        assert_eq!(total.seeds, seeds);
+    }
 }
 
 fn seeds_until_noticed(mutant: Mutant) -> Option<(u64, String)> {

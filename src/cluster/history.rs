@@ -4,11 +4,11 @@
 //! bring back, exactly once, what their old bases have beyond it. Of each partition the highest generation holds
 //! all of whose pages and blocks are there. Nothing is deleted, no number is given twice.
 //!
-//! **Rule.** That content is committed above the head, which seals the chain, and once more under the first number of the new history, far above the head, with
-//! a floor that leaves everything before behind: so does a commit of a node that was on its way when the store was
-//! put back, and comes only now. Blocks that a later generation has condemned come
-//! with it under new ids, since a sweeper may be about to delete them. ORDER: the chains first, the incarnation
-//! last. A node that moves to the new history adopts what it finds, and lets go of its own what that claims to have.
+//! **Rule.** That content is committed above the head, which seals the chain, and once more under the first number of
+//! the new history, far above the head, with a floor that leaves everything before behind: also a commit that was on
+//! its way when the store was put back, and comes only now. Blocks that a later generation has condemned come with it
+//! under new ids, since a sweeper may be about to delete them. ORDER: the chains first, the incarnation last. A node
+//! that moves to the new history adopts what it finds, and lets go of its own what that claims to have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -357,11 +357,11 @@ impl Writer<'_> {
     /// Commits what was chosen. Whether it is the head now.
     async fn commit(&self, choice: &Choice, generation: u64, sealed: bool) -> Result<bool, StoreError> {
         let mut next = choice.content.clone();
-        let mut condemned = choice.condemned.clone();
-        if choice.faults.is_empty() {
-            // What older generations condemned beyond that is gone, and forgotten.
-            condemned = next.condemned.iter().map(|block| (block.id, block.generation)).collect();
-        }
+        // Of a head that holds, what older generations condemned beyond it is gone, and forgotten.
+        let mut condemned = match choice.faults.is_empty() {
+            true => next.condemned.iter().map(|block| (block.id, block.generation)).collect(),
+            false => choice.condemned.clone(),
+        };
         for entry in &mut next.blocks {
             if condemned.contains_key(&entry.id) {
                 *entry = self.copy(&choice.key, entry).await?;

@@ -148,8 +148,7 @@ pub(super) async fn judge(run: &Arc<Run>) -> Result<Option<String>, String> {
 fn announcements(run: &Run) -> Result<(), String> {
     let mut newest: BTreeMap<String, u64> = BTreeMap::new();
     for (key, body) in run.store.made() {
-        if let Some((folder, file)) = key.strip_prefix("chains/").and_then(|rest| rest.rsplit_once('/')) {
-            let number = file.strip_suffix(".json").and_then(|number| number.parse().ok()).unwrap_or(0);
+        if let Some((folder, number)) = chain_and_number(&key) {
             let known = newest.entry(folder.to_owned()).or_default();
             *known = number.max(*known);
         } else if key.starts_with("feed/") {

@@ -9,6 +9,7 @@
 mod cli;
 mod demo;
 mod engine;
+mod fips_locks;
 mod fuzz;
 mod http_cancel;
 mod http_cluster;
@@ -25,3 +26,5 @@ mod query_results;
 mod server;
 mod shared_store;
 mod tidy;
+mod tls;
+mod vectors;

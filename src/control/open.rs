@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::{Control, ControlError, Sealing, Swap};
 use crate::chain::Store;
-use crate::crypto::key_file::{self, KeyFileError};
+use crate::crypto::Register;
+use crate::crypto::key_file::{self, Keeper, KeyFileError};
 use crate::host::Host;
 
 /// Where the control plane is, and how it is kept.
@@ -18,10 +19,14 @@ pub struct Place {
     pub root: String,
     /// The file of the key, outside of the data directory.
     pub key_path: PathBuf,
+    /// Who hands the file to this process.
+    pub key_keeper: Keeper,
     /// The data directory.
     pub data_directory: PathBuf,
     /// Whether documents are sealed.
     pub encryption: bool,
+    /// Where the key is noted.
+    pub register: Register,
     /// How old a document may be that [`Control::read`] gives.
     pub cache_ttl: Duration,
 }
@@ -53,7 +58,7 @@ pub async fn open(host: &Host, store: Arc<dyn Store>, life: &str, place: &Place)
 }
 
 async fn sealing(host: &Host, store: &Arc<dyn Store>, place: &Place) -> Result<Sealing, OpenError> {
-    let found = key_file::load(&host.disk, &place.key_path, &place.data_directory).await?;
+    let found = key_file::load(&host.disk, &place.key_path, &place.data_directory, place.key_keeper).await?;
     let material = match found {
         Some(material) => material,
         None => {
@@ -64,10 +69,12 @@ async fn sealing(host: &Host, store: &Arc<dyn Store>, place: &Place) -> Result<S
                 return Err(OpenError::NoKey(place.key_path.clone()));
             }
             let entropy = host.entropy.fork("control-key");
-            key_file::make(&host.disk, entropy.as_ref(), &place.key_path, &place.data_directory).await?
+            key_file::make(host, entropy.as_ref(), &place.key_path, &place.data_directory).await?
         }
     };
-    Ok(Sealing::On(material.key()))
+    let key = Arc::new(material.key());
+    place.register.note_sealing(&key);
+    Ok(Sealing::On(key))
 }
 
 /// Reads the document by which a key is known to be right, or writes it if there is none. Two nodes that start

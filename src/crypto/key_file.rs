@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{KEY_BYTES, SealingKey, hex};
-use crate::host::{Disk, Entropy};
+use crate::host::{Disk, Entropy, Host, UnixNanos};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ pub enum KeyFileError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is one already.
+    #[error("{path} exists: a key is never replaced, since what it sealed would be lost. Name another file")]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The disk says no.
     #[error("{path}: {source}")]
     Io {
@@ -48,18 +54,43 @@ pub enum KeyFileError {
     },
 }
 
+/// Who hands a key file to this process.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Keeper {
+    /// It is the user's own file: nobody else has anything to do with it.
+    #[default]
+    User,
+    /// A service manager, in a folder that this process alone sees (`systemd.exec(5)`, credentials). The file is
+    /// root's, and an access list lets the service's user read it, which the bits of the group stand for.
+    ServiceManager,
+}
+
+impl Keeper {
+    /// The permissions that nobody may have.
+    fn forbidden(self) -> u32 {
+        match self {
+            Self::User => 0o077,
+            Self::ServiceManager => 0o037,
+        }
+    }
+}
+
 /// What the file says.
 #[derive(Deserialize, Serialize)]
 struct KeyFile {
     format: u32,
     id: String,
     key: String,
+    /// When it was made, in seconds since 1970. Keys of early versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<u64>,
 }
 
 /// The bytes of a key and its id. Not printed by anything.
 pub struct KeyMaterial {
     id: String,
     bytes: [u8; KEY_BYTES],
+    made: Option<u64>,
 }
 
 impl KeyMaterial {
@@ -68,12 +99,18 @@ impl KeyMaterial {
         let (mut id, mut bytes) = ([0; 8], [0; KEY_BYTES]);
         entropy.fill(&mut id);
         entropy.fill(&mut bytes);
-        Self { id: hex(&id), bytes }
+        Self { id: hex(&id), bytes, made: None }
     }
 
     /// A key whose nonces come from the cryptographic module.
     pub fn key(&self) -> SealingKey {
-        SealingKey::new(self.id.clone(), &self.bytes)
+        let made = self.made.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(NANOS_PER_SECOND));
+        SealingKey::new(self.id.clone(), &self.bytes).made_at(made.map(UnixNanos))
+    }
+
+    /// Names the key. Not secret.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// A key for simulations: see [`SealingKey::stand_in`].
@@ -91,6 +128,7 @@ pub async fn load(
     disk: &Arc<dyn Disk>,
     path: &Path,
     data_directory: &Path,
+    keeper: Keeper,
 ) -> Result<Option<KeyMaterial>, KeyFileError> {
     refuse_inside(path, data_directory)?;
     let io = |source| KeyFileError::Io { path: path.to_owned(), source };
@@ -100,7 +138,7 @@ pub async fn load(
         Err(error) => return Err(io(error)),
     };
     if let Some(mode) = disk.mode(path).await.map_err(io)?
-        && mode & OTHERS != 0
+        && mode & keeper.forbidden() != 0
     {
         return Err(KeyFileError::Open { path: path.to_owned(), mode });
     }
@@ -118,20 +156,34 @@ pub async fn load(
 /// # Errors
 /// As [`load`].
 pub async fn make(
-    disk: &Arc<dyn Disk>,
+    host: &Host,
     entropy: &dyn Entropy,
     path: &Path,
     data_directory: &Path,
 ) -> Result<KeyMaterial, KeyFileError> {
     refuse_inside(path, data_directory)?;
-    let material = KeyMaterial::draw(entropy);
-    let file = KeyFile { format: FILE_FORMAT, id: material.id.clone(), key: hex(&material.bytes) };
+    match create(host, entropy, path).await {
+        Err(KeyFileError::Exists { .. }) => {
+            let gone = || KeyFileError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
+            load(&host.disk, path, data_directory, Keeper::User).await?.ok_or_else(gone)
+        }
+        made => made,
+    }
+}
+
+/// Draws a key and puts it into a new file at `path`, durably.
+///
+/// # Errors
+/// [`KeyFileError::Exists`], [`KeyFileError::Io`]: nothing was changed then.
+pub async fn create(host: &Host, entropy: &dyn Entropy, path: &Path) -> Result<KeyMaterial, KeyFileError> {
+    let made = u64::try_from(host.clock.wall().0 / NANOS_PER_SECOND).ok();
+    let material = KeyMaterial { made, ..KeyMaterial::draw(entropy) };
+    let file = KeyFile { format: FILE_FORMAT, id: material.id.clone(), key: hex(&material.bytes), made };
     let text = serde_json::to_vec_pretty(&file).expect("a key file is plain data");
-    match write(disk, path, text.into(), &material.id).await {
+    match write(&host.disk, path, text.into(), &material.id).await {
         Ok(()) => Ok(material),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let gone = || KeyFileError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
-            load(disk, path, data_directory).await?.ok_or_else(gone)
+            Err(KeyFileError::Exists { path: path.to_owned() })
         }
         Err(source) => Err(KeyFileError::Io { path: path.to_owned(), source }),
     }
@@ -172,7 +224,7 @@ fn parse(bytes: &[u8]) -> Result<KeyMaterial, &'static str> {
         return Err("its id is odd");
     }
     let bytes = unhex(&file.key).ok_or("its key is not 64 hexadecimal digits")?;
-    Ok(KeyMaterial { id: file.id, bytes })
+    Ok(KeyMaterial { id: file.id, bytes, made: file.made })
 }
 
 fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
@@ -185,55 +237,79 @@ fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
 /// What a key file says of itself.
 const FILE_FORMAT: u32 = 1;
 
-/// Permissions of the group and of everybody.
-const OTHERS: u32 = 0o077;
-
 /// A key file is a few lines.
 const FILE_BYTES_MAX: u64 = 4_096;
 
 const ID_BYTES_MAX: usize = 64;
 
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::crypto::Random;
-    use crate::host::real::RealDisk;
+    use crate::host::real;
 
-    fn disk() -> Arc<dyn Disk> {
-        Arc::new(RealDisk::new().unwrap())
+    fn host() -> Host {
+        real::host(Arc::new(Random::new()), 1).unwrap()
     }
 
     #[tokio::test]
     async fn a_key_is_made_once_for_its_owner_alone() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), disk());
+        let (folder, host) = (tempfile::tempdir().unwrap(), host());
+        let disk = Arc::clone(&host.disk);
         let (path, data) = (folder.path().join("secret.json"), folder.path().join("data"));
-        assert!(load(&disk, &path, &data).await.unwrap().is_none());
-        let made = make(&disk, &Random::new(), &path, &data).await.unwrap();
+        assert!(load(&disk, &path, &data, Keeper::User).await.unwrap().is_none());
+        let made = make(&host, &Random::new(), &path, &data).await.unwrap();
         assert_eq!(disk.mode(&path).await.unwrap(), Some(0o600));
-        let again = make(&disk, &Random::new(), &path, &data).await.unwrap();
-        let loaded = load(&disk, &path, &data).await.unwrap().unwrap();
+        let again = make(&host, &Random::new(), &path, &data).await.unwrap();
+        let loaded = load(&disk, &path, &data, Keeper::User).await.unwrap().unwrap();
         assert!(made.bytes == again.bytes && made.bytes == loaded.bytes && made.id == loaded.id);
         assert_eq!(disk.list(folder.path()).await.unwrap().len(), 1, "no temporary is left");
     }
 
     #[tokio::test]
+    async fn a_key_that_is_asked_for_by_hand_replaces_none_and_knows_its_age() {
+        let (folder, host) = (tempfile::tempdir().unwrap(), host());
+        let path = folder.path().join("secret.json");
+        let made = create(&host, &Random::new(), &path).await.unwrap();
+        let refused = create(&host, &Random::new(), &path).await;
+        assert!(matches!(refused, Err(KeyFileError::Exists { .. })));
+        let loaded = load(&host.disk, &path, &folder.path().join("data"), Keeper::User).await.unwrap().unwrap();
+        assert!(made.bytes == loaded.bytes && made.key().made().is_some());
+        assert_eq!(made.key().made(), loaded.key().made());
+    }
+
+    #[tokio::test]
     async fn a_key_that_others_can_read_is_refused() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), disk());
+        let (folder, disk) = (tempfile::tempdir().unwrap(), host().disk);
         let path = folder.path().join("secret.json");
         let file = disk.create_new(&path).await.unwrap();
         file.append(r#"{"format":1,"id":"a","key":"00"}"#.into()).await.unwrap();
         let data = folder.path().join("data");
         let mode = disk.mode(&path).await.unwrap().unwrap();
-        assert!(mode & OTHERS != 0, "this machine's new files are readable by others");
-        assert!(matches!(load(&disk, &path, &data).await, Err(KeyFileError::Open { .. })));
+        assert!(mode & Keeper::User.forbidden() != 0, "this machine's new files are readable by others");
+        assert!(matches!(load(&disk, &path, &data, Keeper::User).await, Err(KeyFileError::Open { .. })));
+        assert!(matches!(load(&disk, &path, &data, Keeper::ServiceManager).await, Err(KeyFileError::Open { .. })));
+    }
+
+    #[test]
+    fn the_group_may_read_what_a_service_manager_hands_down_and_nothing_else() {
+        let refuses = |keeper: Keeper, mode: u32| mode & keeper.forbidden() != 0;
+        for (mode, users, managers) in
+            [(0o600, false, false), (0o440, true, false), (0o460, true, true), (0o444, true, true), (0o404, true, true)]
+        {
+            assert_eq!(refuses(Keeper::User, mode), users, "{mode:o}");
+            assert_eq!(refuses(Keeper::ServiceManager, mode), managers, "{mode:o}");
+        }
     }
 
     #[tokio::test]
     async fn a_key_inside_of_the_data_directory_is_refused() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), disk());
+        let (folder, host) = (tempfile::tempdir().unwrap(), host());
         let path = folder.path().join("secret.json");
-        assert!(matches!(load(&disk, &path, folder.path()).await, Err(KeyFileError::Inside { .. })));
-        let made = make(&disk, &Random::new(), &path, folder.path()).await;
+        assert!(matches!(load(&host.disk, &path, folder.path(), Keeper::User).await, Err(KeyFileError::Inside { .. })));
+        let made = make(&host, &Random::new(), &path, folder.path()).await;
         assert!(matches!(made, Err(KeyFileError::Inside { .. })));
     }
 

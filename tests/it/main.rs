@@ -9,6 +9,7 @@
 mod cli;
 mod demo;
 mod engine;
+mod fips_locks;
 mod fuzz;
 mod http_cancel;
 mod http_cluster;
@@ -26,3 +27,5 @@ mod server;
 mod service_manager;
 mod shared_store;
 mod tidy;
+mod tls;
+mod vectors;

@@ -8,6 +8,7 @@
 
 mod args;
 mod block;
+mod bundle;
 pub mod client;
 pub mod demo;
 mod export;
@@ -81,6 +82,7 @@ impl Ready {
             (Command::Verify(args), _) => verify::run(host, args).await,
             (Command::Store(command), _) => store::run(host, command).await,
             (Command::Block(command), _) => block::run(&command),
+            (Command::Bundle(command), _) => bundle::run(&command),
             (Command::Settings(args), _) => show_settings::run(&args),
             (Command::Completions { shell }, _) => args::completions(shell),
         };

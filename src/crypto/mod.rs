@@ -8,6 +8,7 @@
 
 pub mod key_file;
 mod seal;
+pub mod signature;
 mod status;
 pub mod tls;
 

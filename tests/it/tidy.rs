@@ -116,6 +116,7 @@ const BAN_EXCEPTIONS: &[(&str, usize)] = &[
     ("sim/tests/it/runs.rs", 1),
     ("src/block/tests.rs", 2),
     ("src/cli/block.rs", 1),
+    ("src/cli/bundle.rs", 1),
     ("src/cli/client.rs", 1),
     ("src/cli/demo.rs", 1),
     ("src/cli/export.rs", 1),

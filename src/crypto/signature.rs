@@ -1,0 +1,133 @@
+//! Signatures of releases: ECDSA on P-256 and P-384, checked and never made here.
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, EcdsaVerificationAlgorithm};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
+
+use super::{hex, sha256};
+
+/// A public key whose holder is trusted.
+#[derive(Debug)]
+pub struct PublicKey {
+    curve: Curve,
+    /// The uncompressed point.
+    point: Vec<u8>,
+    fingerprint: String,
+}
+
+/// Why a file is no key to check by.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It is a secret that should not be here.
+    #[error("it holds a private key, which belongs to the signer alone: take its public half (`openssl pkey -pubout`)")]
+    Private,
+    /// It is a certificate.
+    #[error("it holds a certificate; the key alone is wanted (`openssl x509 -pubkey -noout`)")]
+    Certificate,
+    /// It is no PEM file with a public key.
+    #[error("it holds no public key in PEM, which begins with `-----BEGIN PUBLIC KEY-----`")]
+    NoKey,
+    /// More than one: by which of them?
+    #[error("it holds more than one public key; give the one to check by")]
+    Several,
+    /// A kind of key that is not taken.
+    #[error("its key is of another kind: ECDSA on P-256 or P-384 is wanted, with the point uncompressed")]
+    OtherKind,
+}
+
+/// The signature was not made by this key over these bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the signature is not of this key over these bytes")]
+pub struct NotGenuine;
+
+#[derive(Clone, Copy, Debug)]
+enum Curve {
+    P256,
+    P384,
+}
+
+impl PublicKey {
+    /// The key in the text of a PEM file.
+    ///
+    /// # Errors
+    /// If there is not exactly one public key, on P-256 or P-384.
+    pub fn from_pem(text: &[u8]) -> Result<Self, KeyError> {
+        // A pasted secret must be said even where a public key stands beside it.
+        if PrivateKeyDer::pem_slice_iter(text).any(|found| found.is_ok()) {
+            return Err(KeyError::Private);
+        }
+        let keys: Result<Vec<_>, pem::Error> = SubjectPublicKeyInfoDer::pem_slice_iter(text).collect();
+        match keys.map_err(|_| KeyError::NoKey)?.as_slice() {
+            [key] => Self::from_der(key),
+            [] if CertificateDer::from_pem_slice(text).is_ok() => Err(KeyError::Certificate),
+            [] => Err(KeyError::NoKey),
+            _ => Err(KeyError::Several),
+        }
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        let curve_and_point = [Curve::P256, Curve::P384].into_iter().find_map(|curve| {
+            let point = der.strip_prefix(curve.der_prefix())?;
+            (point.len() == curve.point_bytes() && point[0] == UNCOMPRESSED).then(|| (curve, point.to_vec()))
+        });
+        let (curve, point) = curve_and_point.ok_or(KeyError::OtherKind)?;
+        Ok(Self { curve, point, fingerprint: hex(&sha256(der)) })
+    }
+
+    /// The SHA-256 digest of the key's DER form, in hexadecimal: what people compare.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// How it signs.
+    pub fn algorithm(&self) -> &'static str {
+        match self.curve {
+            Curve::P256 => "ECDSA P-256 with SHA-256",
+            Curve::P384 => "ECDSA P-384 with SHA-384",
+        }
+    }
+
+    /// Checks a DER signature over `message`.
+    ///
+    /// # Errors
+    /// [`NotGenuine`], without a word on what is wrong with it.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), NotGenuine> {
+        let algorithm = self.curve.algorithm();
+        let key = aws_lc_rs::signature::UnparsedPublicKey::new(algorithm, &self.point);
+        key.verify(message, signature).map_err(|_| NotGenuine)
+    }
+}
+
+impl Curve {
+    fn algorithm(self) -> &'static EcdsaVerificationAlgorithm {
+        match self {
+            Self::P256 => &ECDSA_P256_SHA256_ASN1,
+            Self::P384 => &ECDSA_P384_SHA384_ASN1,
+        }
+    }
+
+    /// What stands before the point in a key's DER form (RFC 5480): there is one form for each curve, so that it is
+    /// compared and not parsed.
+    fn der_prefix(self) -> &'static [u8] {
+        match self {
+            Self::P256 => &[
+                0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+                0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+            ],
+            Self::P384 => &[
+                0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+                0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
+            ],
+        }
+    }
+
+    fn point_bytes(self) -> usize {
+        match self {
+            Self::P256 => 1 + 2 * 32,
+            Self::P384 => 1 + 2 * 48,
+        }
+    }
+}
+
+/// The first byte of a point that is given by both of its coordinates.
+const UNCOMPRESSED: u8 = 4;

@@ -314,7 +314,7 @@ fn a_signed_manifest_is_still_looked_at() {
 #[test]
 fn a_long_path_is_taken() {
     let bench = Bench::new();
-    let path = format!("{}/{}", "p".repeat(120), "f".repeat(99));
+    let path = format!("{}/{}", "p".repeat(120), "f".repeat(100));
     let manifest =
         json!({ "format": 1, "product": "helios", "version": "1", "files": [listed(&path, b"x")], "remark": "more" });
     let mut members = signed(&bench.signer, &manifest, vec![member(&path, "x")]);

@@ -6,6 +6,7 @@
 
 mod checks;
 mod graph;
+mod inventory;
 mod source;
 
 use std::fs;

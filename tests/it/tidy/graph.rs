@@ -33,7 +33,7 @@ fn other_cryptography_would_be_noticed() {
 }
 
 /// The names of the crates that the shipped workspace depends on, on this platform.
-fn dependencies(arguments: &[&str]) -> Vec<String> {
+pub(super) fn dependencies(arguments: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", "helios", "--prefix", "none", "--format", "{p}", "--offline", "--locked"])
         .args(arguments)

@@ -19,6 +19,9 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={DIST_VARIABLE}");
+    if env::var_os("CARGO_FEATURE_FIPS").is_some() {
+        println!("cargo::rustc-env=HELIOS_FIPS_SYS_VERSION={}", fips_sys_version());
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let page = match env::var_os("CARGO_FEATURE_PAGE") {
         Some(_) => built_page(&out),
@@ -37,6 +40,22 @@ fn main() {
             std::process::exit(1);
         }
     }
+}
+
+/// The version of the crate that is linked, from the name under which it hands facts on to this script:
+/// `DEP_AWS_LC_FIPS_0_13_17_INCLUDE`.
+fn fips_sys_version() -> String {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let versions = names.filter_map(|name| Some(name.strip_prefix("DEP_AWS_LC_FIPS_")?.to_owned()));
+    let mut parts: Vec<String> = versions
+        .map(|rest| {
+            rest.split('_').take_while(|part| part.bytes().all(|b| b.is_ascii_digit())).collect::<Vec<_>>().join(".")
+        })
+        .collect();
+    parts.sort();
+    parts.dedup();
+    assert_eq!(parts.len(), 1, "one aws-lc-fips-sys must be linked, and it must say so: {parts:?}");
+    parts.remove(0)
 }
 
 /// The folder of a built page, or `None` where a debug build may do without one.

@@ -15,11 +15,12 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use crate::api::access::Door;
-use crate::api::{App, AppParts, Server, announce};
+use crate::api::{App, AppParts, Secure, Server, announce};
 use crate::chain::Store;
 use crate::chain::probe::ProbeError;
 use crate::cluster::{self, Cluster, ClusterParts, ClusterSettings, NodeId, Seat};
 use crate::control::{self, ControlError};
+use crate::crypto::Register;
 use crate::engine::{self, Engine, OpenError};
 use crate::host::{Host, Task};
 use crate::host_select;
@@ -42,6 +43,10 @@ pub struct NodeSettings {
     pub line_bytes_max: usize,
     /// Connections at the same time.
     pub connections_max: u32,
+    /// Where it listens for TLS, if it does.
+    pub secure: Option<Secure>,
+    /// What of cryptography it uses.
+    pub register: Register,
     /// The cluster that it joins, if it does.
     pub cluster: Option<Membership>,
 }
@@ -96,8 +101,18 @@ impl Node {
     /// # Cancel safety
     /// After a drop tasks may run on that hold the data directory: end the process.
     pub async fn start(host: Host, settings: NodeSettings) -> Result<Self, StartError> {
-        let NodeSettings { data_dir, listen, door, engine, queries, line_bytes_max, connections_max, cluster } =
-            settings;
+        let NodeSettings {
+            data_dir,
+            listen,
+            door,
+            engine,
+            queries,
+            line_bytes_max,
+            connections_max,
+            secure,
+            register,
+            cluster,
+        } = settings;
         let reader = Arc::new(Replay);
         let opened = match &cluster {
             None => Engine::open(host.clone(), data_dir.clone(), engine, reader).await,
@@ -118,17 +133,16 @@ impl Node {
         };
         let queries = Arc::new(QueryShared::new(host.clone(), queries));
         let (engine_of_app, cluster) = (Arc::clone(&engine), seat.clone());
-        let parts = AppParts { host: host.clone(), door, engine: engine_of_app, queries, line_bytes_max, cluster };
-        let started = Server::start(host.clone(), listen, App::new(parts), connections_max).await;
-        let (failure, server) = match started {
-            Ok(server) => (None, Some(server)),
-            Err(source) => (Some(StartError::Listen { addr: listen, source }), None),
-        };
-        let Some(server) = server else {
-            leave(seat.as_ref(), joining).await;
-            // What the log held becomes blocks, and the folder is free.
-            engine.close().await;
-            return Err(failure.expect("what did not start says why"));
+        let parts =
+            AppParts { host: host.clone(), door, engine: engine_of_app, queries, line_bytes_max, cluster, register };
+        let server = match Server::start_both(host.clone(), listen, secure, App::new(parts), connections_max).await {
+            Ok(server) => server,
+            Err(error) => {
+                leave(seat.as_ref(), joining).await;
+                // What the log held becomes blocks, and the folder is free.
+                engine.close().await;
+                return Err(StartError::Listen { addr: error.addr, source: error.source });
+            }
         };
         announce(server.addr());
         Ok(Self { engine, seat, joining, server, host })
@@ -142,6 +156,16 @@ impl Node {
     /// Where it listens, with the port that was chosen for port 0.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// Where it listens for TLS, if it does.
+    pub fn secure_addr(&self) -> Option<SocketAddr> {
+        self.server.secure_addr()
+    }
+
+    /// Reads certificate and key for TLS again, now.
+    pub async fn reload_tls(&self) {
+        self.server.reload_tls().await;
     }
 
     /// Where its events live, for whoever judges it from inside.

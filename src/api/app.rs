@@ -9,6 +9,7 @@ use super::access::Door;
 use super::call::DEFAULT_ENV;
 use super::metrics::Metrics;
 use crate::cluster::Seat;
+use crate::crypto::Register;
 use crate::engine::{Engine, Snapshot};
 use crate::host::Host;
 use crate::query::{Access, QueryShared};
@@ -32,6 +33,8 @@ pub struct AppParts {
     pub line_bytes_max: usize,
     /// This node's part in a cluster, if it is to have one.
     pub cluster: Option<Seat>,
+    /// What of cryptography it uses.
+    pub register: Register,
 }
 
 /// The parts, and what is made with them.
@@ -42,6 +45,7 @@ pub struct AppInner {
     pub(super) queries: Arc<QueryShared>,
     pub(super) line_bytes_max: usize,
     pub(super) cluster: Option<Seat>,
+    pub(super) register: Register,
     pub(super) metrics: Metrics,
     pub(super) stopping: Flag,
     pub(super) started: Duration,
@@ -52,7 +56,7 @@ pub struct AppInner {
 impl App {
     /// Puts the parts together.
     pub fn new(parts: AppParts) -> Self {
-        let AppParts { host, door, engine, queries, line_bytes_max, cluster } = parts;
+        let AppParts { host, door, engine, queries, line_bytes_max, cluster, register } = parts;
         let random = host.entropy.fork("request ids").next_u64();
         Self(Arc::new(AppInner {
             door,
@@ -60,6 +64,7 @@ impl App {
             queries,
             line_bytes_max,
             cluster,
+            register,
             metrics: Metrics::default(),
             stopping: Flag::new(),
             started: host.clock.monotonic(),

@@ -8,7 +8,9 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, http};
 
 use super::params::{Param, ParamKind};
-use super::{ApiError, App, admin, cluster, complete, export, ingest, page, reads, search_stream, status, tail};
+use super::{
+    ApiError, App, admin, cluster, complete, crypto, export, ingest, page, reads, search_stream, status, tail,
+};
 
 /// One route.
 #[derive(Debug)]
@@ -444,6 +446,16 @@ pub static OPERATIONS: &[Operation] = &[
         body: None,
         answers: &[ok("AdminAnswer", "Says so.")],
         handler: || post(admin::commit),
+    },
+    Operation {
+        id: "crypto",
+        method: Method::Get,
+        path: "/api/admin/crypto",
+        summary: "The cryptographic module, what stands on it, the keys in use and what TLS has negotiated.",
+        params: &[],
+        body: None,
+        answers: &[ok("CryptoAnswer", "The module as it was at the start; counts since then.")],
+        handler: || get(crypto::crypto),
     },
     Operation {
         id: "healthz",

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+mod crypto;
+
 /// Every named shape. A test checks real answers against them.
 pub(super) fn components() -> Map<String, Value> {
-    let named: [(&str, Value); 25] = [
+    let named: [(&str, Value); 26] = [
         ("Error", error()),
         ("Hit", hit()),
         ("FieldValue", field_value()),
@@ -29,6 +31,7 @@ pub(super) fn components() -> Map<String, Value> {
         ("CompleteAnswer", complete_answer()),
         ("Health", health()),
         ("AdminAnswer", admin_answer()),
+        ("CryptoAnswer", crypto::answer()),
         ("OpenApi", json!({"type": "object"})),
     ];
     named.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()

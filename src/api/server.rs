@@ -31,8 +31,10 @@ use tracing::{debug, error, info, warn};
 
 use super::access::Asked;
 use super::ending::{Ending, Outcome};
+use super::secure::{self, SecurePort};
 use super::stream::PatientStream;
 use super::{ApiError, App, page, routes};
+use crate::crypto::tls;
 use crate::host::{Host, Listener, Stream, Task};
 use crate::host_select;
 use crate::sync::Flag;
@@ -43,8 +45,28 @@ pub struct Server {
     host: Host,
     stopping: Flag,
     accepting: Task,
+    secure: Option<SecurePort>,
     slots: Arc<Semaphore>,
     slots_in_all: u32,
+}
+
+/// Where TLS is served, and with what.
+#[derive(Debug)]
+pub struct Secure {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Certificate and key.
+    pub tls: Arc<tls::Server>,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {source}")]
+pub struct ListenError {
+    /// Which.
+    pub addr: SocketAddr,
+    /// What the machine said.
+    pub source: io::Error,
 }
 
 impl Server {
@@ -52,14 +74,50 @@ impl Server {
     ///
     /// # Errors
     /// If the address cannot be listened on.
-    pub async fn start(host: Host, addr: SocketAddr, app: App, connections_max: u32) -> io::Result<Self> {
-        let listener = host.net.listen(addr).await?;
-        let addr = listener.local_addr()?;
+    pub async fn start(host: Host, addr: SocketAddr, app: App, connections_max: u32) -> Result<Self, ListenError> {
+        Self::start_both(host, addr, None, app, connections_max).await
+    }
+
+    /// As [`Server::start`], and serves the same over TLS where `secure` says.
+    ///
+    /// # Errors
+    /// If one of the addresses cannot be listened on.
+    pub async fn start_both(
+        host: Host,
+        addr: SocketAddr,
+        secure: Option<Secure>,
+        app: App,
+        connections_max: u32,
+    ) -> Result<Self, ListenError> {
+        let (listener, addr) = listen(&host, addr).await?;
+        let secure = match secure {
+            None => None,
+            Some(Secure { listen: addr, tls }) => Some((listen(&host, addr).await?, tls)),
+        };
         let slots = Arc::new(Semaphore::new(connections_max as usize));
         let stopping = app.stopping.clone();
-        let accept = accept_loop(host.clone(), listener, Routes::new(app), slots.clone(), stopping.clone());
-        let accepting = host.tasks.spawn("http accept", Box::pin(accept));
-        Ok(Self { addr, host, stopping, accepting, slots, slots_in_all: connections_max })
+        app.register.note_listener(addr, false);
+        if let Some(((_, addr), tls)) = &secure {
+            app.register.note_listener(*addr, true);
+            app.register.note_server(tls);
+        }
+        let common = Common { host: host.clone(), service: Routes::new(app), slots: slots.clone(), stopping };
+        let secure = secure.map(|((listener, addr), tls)| SecurePort::start(common.clone(), listener, addr, tls));
+        let stopping = common.stopping.clone();
+        let accepting = host.tasks.spawn("http accept", Box::pin(accept_loop(common, listener, None)));
+        Ok(Self { addr, host, stopping, accepting, secure, slots, slots_in_all: connections_max })
+    }
+
+    /// Where it listens for TLS, if it does.
+    pub fn secure_addr(&self) -> Option<SocketAddr> {
+        self.secure.as_ref().map(SecurePort::addr)
+    }
+
+    /// Reads certificate and key for TLS again, now.
+    pub async fn reload_tls(&self) {
+        if let Some(secure) = &self.secure {
+            secure.reload(&self.host).await;
+        }
     }
 
     /// Where it listens, with the port that was chosen for port 0.
@@ -72,6 +130,9 @@ impl Server {
     pub async fn stop(self) {
         self.stopping.raise();
         self.accepting.join().await;
+        if let Some(secure) = self.secure {
+            secure.stop().await;
+        }
         let all_gone = self.slots.acquire_many(self.slots_in_all);
         host_select! {
             _ = all_gone => debug!("all connections ended"),
@@ -82,7 +143,24 @@ impl Server {
     }
 }
 
-async fn accept_loop(host: Host, listener: Box<dyn Listener>, service: Routes, slots: Arc<Semaphore>, stopping: Flag) {
+async fn listen(host: &Host, addr: SocketAddr) -> Result<(Box<dyn Listener>, SocketAddr), ListenError> {
+    let failed = |source| ListenError { addr, source };
+    let listener = host.net.listen(addr).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// What every connection of a server needs.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) host: Host,
+    pub(super) stopping: Flag,
+    service: Routes,
+    slots: Arc<Semaphore>,
+}
+
+pub(super) async fn accept_loop(common: Common, listener: Box<dyn Listener>, tls: Option<Arc<tls::Server>>) {
+    let Common { host, service, slots, stopping } = &common;
     loop {
         // Beyond the limit connections wait in the operating system's queue.
         let slot = host_select! {
@@ -95,8 +173,20 @@ async fn accept_loop(host: Host, listener: Box<dyn Listener>, service: Routes, s
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = serve_connection(host.clone(), stream, peer, service.clone(), slot, stopping.clone());
-                host.tasks.spawn("http connection", Box::pin(connection));
+                let (host, service, stopping) = (host.clone(), service.clone(), stopping.clone());
+                let (tasks, tls) = (Arc::clone(&host.tasks), tls.clone());
+                tasks.spawn(
+                    "http connection",
+                    Box::pin(async move {
+                        let stream = match tls {
+                            None => Some(stream),
+                            Some(tls) => secure::handshake(&host, &tls, stream, peer, &stopping).await,
+                        };
+                        if let Some(stream) = stream {
+                            serve_connection(host, stream, peer, service, slot, stopping).await;
+                        }
+                    }),
+                );
             }
             Err(error) => {
                 // Most likely too many open files: waiting helps, spinning does not.

@@ -49,6 +49,12 @@ pub enum Command {
     /// Check an offline upgrade bundle before anything of it is used
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// The cryptographic module that this binary is built on
+    #[command(subcommand)]
+    Fips(FipsCommand),
+    /// The key of the control plane's documents
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Show every setting, its value and where it comes from
     #[command(after_help = "Example:\n  HELIOS_PORT=7400 helios settings --config helios.toml")]
     Settings(SettingsArgs),
@@ -235,6 +241,39 @@ pub enum StoreCommand {
     },
 }
 
+impl Command {
+    /// Whether it uses no cryptography, or shows how it is: a FIPS build that is not as it must be does nothing else.
+    pub(super) fn may_run_unchecked(&self) -> bool {
+        matches!(self, Self::Fips(_) | Self::Settings(_) | Self::Completions { .. })
+    }
+}
+
+/// `helios fips`
+#[derive(Debug, Subcommand)]
+pub enum FipsCommand {
+    /// Show the module, its version and certificate, and whether it is in its approved mode
+    #[command(after_help = FIPS_EXAMPLES)]
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `helios key`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a new key, drawn by the cryptographic module; a file that is there is never replaced
+    #[command(
+        after_help = "Example:\n  helios key new /etc/helios/control.json\n\nOnly its owner can read it. Keep a copy elsewhere: what it seals cannot be read without it."
+    )]
+    New {
+        /// The key's file, outside of the data directory
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+    },
+}
+
 /// `helios block`
 #[derive(Debug, Subcommand)]
 pub enum BlockCommand {
@@ -309,7 +348,8 @@ Exit codes:
   1  failed; standard error says why and what to do
   2  the command line is wrong
   3  no server answers, or the connection broke
-  4  done in part: some lines were refused, or something is damaged";
+  4  done in part: some lines were refused, or something is damaged
+  78 a FIPS build whose cryptography is not as it must be: it does not start";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -365,6 +405,14 @@ Examples:
 
 Of each partition the newest generation holds that is complete. Nodes then bring back by themselves, once each,
 what they still have beyond it; keep their data directories. Nodes may run.";
+
+const FIPS_EXAMPLES: &str = "\
+Examples:
+  helios fips status
+  helios fips status --json
+
+Exit code 0 only if this is a FIPS build and everything is as it must be; else 78.
+What a running server uses: GET /api/admin/crypto";
 
 const INGEST_EXAMPLES: &str = "\
 Examples:

@@ -20,7 +20,7 @@ use tar::{Archive, Entries, Entry, EntryType};
 
 use super::args::BundleCommand;
 use super::{EXIT_IN_PART, Failure, output};
-use crate::crypto::signature::PublicKey;
+use crate::crypto::signature::{PublicKey, SignatureError};
 use crate::crypto::{SHA256_BYTES, Sha256, hex};
 
 pub(super) fn run(command: &BundleCommand) -> Result<(), Failure> {
@@ -102,7 +102,7 @@ struct Formatted {
 /// get the bundle anew.
 #[derive(Debug)]
 enum Refusal {
-    /// Not the bundle's fault: the disk's.
+    /// Not the bundle's fault, but the disk's, or the cryptographic module's.
     Unread(io::Error),
     NotSigned,
     Format(u64),
@@ -187,7 +187,10 @@ fn check(file: File, key: &PublicKey) -> Result<Manifest, Refusal> {
     let mut members = Members { entries: archive.entries().map_err(|error| watch.judge(&error))?.raw(true), watch };
     let text = members.leading(MANIFEST, MANIFEST_BYTES_MAX)?;
     let signature = members.leading(SIGNATURE, SIGNATURE_BYTES_MAX)?;
-    key.verify(&text, &signature).map_err(|_| Refusal::NotSigned)?;
+    key.verify(&text, &signature).map_err(|error| match error {
+        SignatureError::NotGenuine => Refusal::NotSigned,
+        error @ SignatureError::NotApproved => Refusal::Unread(io::Error::other(error)),
+    })?;
     let manifest = parse(&text)?;
     check_files(&mut members, &manifest.files)?;
     let watch = members.watch;

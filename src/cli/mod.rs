@@ -10,6 +10,7 @@ mod args;
 mod block;
 mod bundle;
 pub mod client;
+mod crypto;
 pub mod demo;
 mod export;
 mod ingest;
@@ -29,6 +30,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 pub use args::{Arguments, Command};
+use args::{FipsCommand, KeyCommand};
 use client::ClientError;
 
 use crate::api::error::chain;
@@ -71,6 +73,11 @@ impl Ready {
     /// Runs the command to its end and returns the code to exit with. Says on standard error what went
     /// wrong.
     pub async fn run(self, host: Host) -> ExitCode {
+        if !self.command.may_run_unchecked()
+            && let Err(failure) = crypto::gate()
+        {
+            return failure.report();
+        }
         let done = match (self.command, self.serve) {
             (Command::Serve(_), Some(plan)) => serve::run(host, plan).await,
             (Command::Serve(_), None) => unreachable!("a plan was made for it"),
@@ -83,6 +90,8 @@ impl Ready {
             (Command::Store(command), _) => store::run(host, command).await,
             (Command::Block(command), _) => block::run(&command),
             (Command::Bundle(command), _) => bundle::run(&command),
+            (Command::Fips(FipsCommand::Status { json }), _) => crypto::status(json),
+            (Command::Key(KeyCommand::New { path }), _) => crypto::new_key(&host, &path).await,
             (Command::Settings(args), _) => show_settings::run(&args),
             (Command::Completions { shell }, _) => args::completions(shell),
         };
@@ -144,5 +153,7 @@ impl From<std::io::Error> for Failure {
 const EXIT_FAILED: u8 = 1;
 /// No server answers, or the connection to it broke.
 const EXIT_NO_SERVER: u8 = 3;
+/// The cryptography is not as it must be. `EX_CONFIG` of sysexits, which systemd is told not to start again after.
+const EXIT_CRYPTO: u8 = 78;
 /// It was done, but not for everything: some lines were refused.
 const EXIT_IN_PART: u8 = 4;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
 
 use super::settings::{Notice, Settings};
-use super::{Failure, output};
+use super::{EXIT_CRYPTO, Failure, output};
+use crate::api::Secure;
 use crate::api::access::Door;
 use crate::cluster::{ClusterSettings, StoreAddress, open_untested};
 use crate::control::Place;
+use crate::crypto::{Random, Register, Report, tls};
 use crate::engine;
 use crate::host::Host;
 use crate::host_select;
@@ -42,40 +45,81 @@ pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
         warn!("{notice}");
     }
     let mut signals = Signals::new()?;
+    let mut hangup = Signals::hangup()?;
+    let register = Register::new(Random::new(), Report::new());
+    let secure = secure(&host, &settings, &register).await?;
     let membership = host_select! {
-        membership = membership(&host, &settings) => membership?,
+        membership = membership(&host, &settings, &register) => membership?,
         name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the shared store answered"))),
     };
+    audit(&register)?;
     let node = host_select! {
-        started = Node::start(host.clone(), node_settings(&settings, door, membership)) => {
+        started = Node::start(host.clone(), node_settings(&settings, door, membership, secure, register)) => {
             started.map_err(|error| Failure::new(error.to_string()))?
         }
         name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the log was read"))),
     };
-    output::say(&greeting(node.addr(), &settings));
-    let name = signals.next().await;
+    output::say(&greeting(node.addr(), node.secure_addr(), &settings));
+    let name = loop {
+        host_select! {
+            name = signals.next() => break name,
+            _ = hangup.recv() => node.reload_tls().await,
+        }
+    };
     info!(signal = name, "stopping: requests that run may end, events are flushed");
     node.stop().await;
     info!("everything is flushed, good bye");
     Ok(())
 }
 
-fn greeting(addr: SocketAddr, settings: &Settings) -> String {
+/// Certificate and key for the port for TLS, if there is to be one.
+async fn secure(host: &Host, settings: &Settings, register: &Register) -> Result<Option<Secure>, Failure> {
+    let (Some(listen), Some(cert), Some(key)) = (settings.listen_secure(), &settings.tls_cert, &settings.tls_key)
+    else {
+        return Ok(None);
+    };
+    let pair = tls::Pair { cert: cert.clone(), key: key.clone() };
+    let opened = tls::Server::open(host, pair, Arc::clone(register.incoming())).await;
+    let tls = Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?);
+    register.note_server(&tls);
+    Ok(Some(Secure { listen, tls }))
+}
+
+/// Says once on what cryptography this server stands, and refuses one that a FIPS build may not stand on.
+fn audit(register: &Register) -> Result<(), Failure> {
+    let report = register.report();
+    report.gate().map_err(|unfit| Failure::with_code(EXIT_CRYPTO, unfit.to_string()))?;
+    info!(
+        build = report.build,
+        module = report.module,
+        certificate = report.certificate,
+        profile = report.profile,
+        approved_mode = report.approved_mode,
+        self_tests = report.self_tests,
+        tls_on_module = report.tls.fips,
+        every_part_on_module = report.every_part_on_module,
+        "cryptography at the start"
+    );
+    Ok(())
+}
+
+fn greeting(addr: SocketAddr, secure: Option<SocketAddr>, settings: &Settings) -> String {
+    let secure = secure.map(|addr| format!(" and https://{addr}")).unwrap_or_default();
     let data_dir = settings.data_dir.display();
     let open = match addr.ip().is_loopback() {
         true => "",
         false => "\nANYBODY who reaches this port can read and write everything (--insecure-no-auth)",
     };
-    format!("HeliosLogs {} on http://{addr}, data in {data_dir}{open}", env!("CARGO_PKG_VERSION"))
+    format!("HeliosLogs {} on http://{addr}{secure}, data in {data_dir}{open}", env!("CARGO_PKG_VERSION"))
 }
 
 /// The shared store that the settings name, opened and tested.
-async fn membership(host: &Host, settings: &Settings) -> Result<Option<Membership>, Failure> {
+async fn membership(host: &Host, settings: &Settings, register: &Register) -> Result<Option<Membership>, Failure> {
     let Some(address) = &settings.shared_store else { return Ok(None) };
     let address = StoreAddress::parse(address).map_err(|why| Failure::new(format!("--shared-store: {why}")))?;
     let variables: BTreeMap<String, String> = std::env::vars().collect();
     let life = format!("{:016x}", host.entropy.fork("store").next_u64());
-    let store = open_untested(host, &address, &variables, &life).await;
+    let store = open_untested(host, &address, &variables, &life, register).await;
     let third = sync_step(settings);
     let cluster = ClusterSettings {
         sync_interval: third,
@@ -92,6 +136,7 @@ async fn membership(host: &Host, settings: &Settings) -> Result<Option<Membershi
             key_path: settings.control_key_path.clone(),
             data_directory: settings.data_dir.clone(),
             encryption: settings.control_encryption,
+            register: register.clone(),
             cache_ttl: Duration::from_secs(settings.control_cache_ttl_secs),
         },
         settings: cluster,
@@ -103,7 +148,13 @@ fn sync_step(settings: &Settings) -> Duration {
     Duration::from_secs(settings.block_sync_secs) / 3
 }
 
-fn node_settings(settings: &Settings, door: Door, cluster: Option<Membership>) -> NodeSettings {
+fn node_settings(
+    settings: &Settings,
+    door: Door,
+    cluster: Option<Membership>,
+    secure: Option<Secure>,
+    register: Register,
+) -> NodeSettings {
     NodeSettings {
         data_dir: settings.data_dir.clone(),
         listen: settings.listen(),
@@ -112,6 +163,8 @@ fn node_settings(settings: &Settings, door: Door, cluster: Option<Membership>) -
         queries: query_limits(settings),
         line_bytes_max: usize::try_from(settings.max_line_bytes).unwrap_or(usize::MAX),
         connections_max: u32::try_from(settings.max_connections).unwrap_or(u32::MAX),
+        secure,
+        register,
         cluster,
     }
 }
@@ -160,6 +213,11 @@ impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The signal that makes a server read its certificate again.
+    fn hangup() -> std::io::Result<tokio::signal::unix::Signal> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
     }
 
     /// Waits for one and names it.

@@ -161,12 +161,12 @@ settings! {
     admin_reset: bool = Some("off"), Kind::Switch, Later("there is no login yet");
     #[doc = " Port for syslog over UDP and TCP."]
     syslog_port: Option<u16> = None, Kind::whole(1, 65_535, ""), Later("syslog is not received yet");
-    #[doc = " Port for TLS."]
-    ssl_port: Option<u16> = None, Kind::whole(1, 65_535, ""), Later("TLS is not served yet: put a proxy in front");
-    #[doc = " Certificate chain for TLS, PEM."]
-    tls_cert: Option<PathBuf> = None, Kind::Path, Later("TLS is not served yet: put a proxy in front");
-    #[doc = " Private key for TLS, PEM."]
-    tls_key: Option<PathBuf> = None, Kind::Path, Later("TLS is not served yet: put a proxy in front");
+    #[doc = " TCP port that serves the same over TLS 1.3 and 1.2, beside `port` and on the same address; 0 takes a free one and prints it. Needs `tls_cert` and `tls_key`."]
+    ssl_port: Option<u16> = None, Kind::whole(0, 65_535, ""), Now;
+    #[doc = " File with the certificate chain for `ssl_port`, PEM, the server's own certificate first. Read again when it changes, and on SIGHUP."]
+    tls_cert: Option<PathBuf> = None, Kind::Path, Now;
+    #[doc = " File with the private key of the certificate, PEM and not encrypted: RSA of 2048 bits or more, ECDSA on P-256, P-384 or P-521, or Ed25519. Nobody but its owner and its group may read it."]
+    tls_key: Option<PathBuf> = None, Kind::Path, Now;
 }
 
 impl Settings {
@@ -180,7 +180,21 @@ impl Settings {
                 ),
             });
         }
+        let pair = [("tls_cert", self.tls_cert.is_some()), ("tls_key", self.tls_key.is_some())];
+        for (name, is_given) in pair {
+            let message = match (self.ssl_port.is_some(), is_given) {
+                (true, false) => format!("ssl_port needs tls_cert and tls_key, and {name} is not given"),
+                (false, true) => format!("{name} is given, but no ssl_port: nothing would use it"),
+                _ => continue,
+            };
+            return Err(SettingsError::Conflict { message });
+        }
         Ok(())
+    }
+
+    /// The address to listen on for TLS.
+    pub fn listen_secure(&self) -> Option<std::net::SocketAddr> {
+        Some(std::net::SocketAddr::new(self.host, self.ssl_port?))
     }
 
     /// The address to listen on.

@@ -7,6 +7,7 @@ use super::args::StoreCommand;
 use super::{EXIT_IN_PART, Failure, output};
 use crate::chain::Store;
 use crate::cluster::{Begin, History, PartitionHistory, StoreAddress, begin_history, open_store, open_untested};
+use crate::crypto::Register;
 use crate::host::Host;
 
 pub(super) async fn run(host: Host, command: StoreCommand) -> Result<(), Failure> {
@@ -37,7 +38,7 @@ pub(super) async fn open(host: &Host, address: &str, to_write: bool) -> Result<A
     let life = format!("{:016x}", host.entropy.fork("store").next_u64());
     let store = match to_write {
         true => open_store(host, &address, &variables, &life).await,
-        false => open_untested(host, &address, &variables, &life).await,
+        false => open_untested(host, &address, &variables, &life, &Register::default()).await,
     };
     store.map_err(|error| Failure::new(error.to_string()))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::chain::s3::{S3Settings, S3Store, SettingsError};
 use crate::chain::{DiskStore, Store, probe};
-use crate::crypto::tls;
+use crate::crypto::{Register, tls};
 use crate::host::Host;
 
 /// Where a shared store is.
@@ -64,7 +64,7 @@ impl std::fmt::Display for StoreAddress {
     }
 }
 
-/// Opens a shared store in the name of a life, without testing it.
+/// Opens a shared store in the name of a life, without testing it. `register` learns how it is reached.
 ///
 /// # Errors
 /// See [`StoreOpenError`].
@@ -73,6 +73,7 @@ pub async fn open_untested(
     address: &StoreAddress,
     variables: &BTreeMap<String, String>,
     life: &str,
+    register: &Register,
 ) -> Result<Arc<dyn Store>, StoreOpenError> {
     match address {
         StoreAddress::Folder(path) => {
@@ -84,7 +85,7 @@ pub async fn open_untested(
         }
         StoreAddress::Bucket(url) => {
             let settings = S3Settings::new(url, variables)?.with_profile(&host.disk, variables).await?;
-            let tls = trust(host, variables).await?;
+            let tls = register.note_client(trust(host, variables).await?);
             Ok(Arc::new(S3Store::open(host, &settings, tls)?))
         }
     }
@@ -108,7 +109,7 @@ pub async fn open_store(
     variables: &BTreeMap<String, String>,
     life: &str,
 ) -> Result<Arc<dyn Store>, StoreOpenError> {
-    let store = open_untested(host, address, variables, life).await?;
+    let store = open_untested(host, address, variables, life, &Register::default()).await?;
     let refused =
         |error: probe::ProbeError| StoreOpenError::Refused { name: address.to_string(), why: error.to_string() };
     test(host, &store).await.map_err(refused)?;

@@ -11,7 +11,7 @@ use super::tests::{Cluster, TestClock};
 use super::*;
 use crate::chain::DiskStore;
 use crate::chain::memory::MemoryStore;
-use crate::crypto::Random;
+use crate::crypto::{Random, Register};
 
 /// Every document that is kept, of each kind one.
 const NAMES: [&str; 5] = ["key", "settings", "leases/compactor", "runs/monitor-7", "nodes/node-a"];
@@ -27,6 +27,7 @@ async fn open_in(store: Arc<dyn Store>, key_path: PathBuf, encryption: bool) -> 
         key_path,
         data_directory: PathBuf::from("/nowhere"),
         encryption,
+        register: Register::default(),
         cache_ttl: Duration::ZERO,
     };
     open(&Cluster::new().host(), store, "life-1", &place).await.unwrap()

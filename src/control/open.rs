@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Control, ControlError, Sealing, Swap};
 use crate::chain::Store;
+use crate::crypto::Register;
 use crate::crypto::key_file::{self, KeyFileError};
 use crate::host::Host;
 
@@ -22,6 +23,8 @@ pub struct Place {
     pub data_directory: PathBuf,
     /// Whether documents are sealed.
     pub encryption: bool,
+    /// Where the key is noted.
+    pub register: Register,
     /// How old a document may be that [`Control::read`] gives.
     pub cache_ttl: Duration,
 }
@@ -64,10 +67,12 @@ async fn sealing(host: &Host, store: &Arc<dyn Store>, place: &Place) -> Result<S
                 return Err(OpenError::NoKey(place.key_path.clone()));
             }
             let entropy = host.entropy.fork("control-key");
-            key_file::make(&host.disk, entropy.as_ref(), &place.key_path, &place.data_directory).await?
+            key_file::make(host, entropy.as_ref(), &place.key_path, &place.data_directory).await?
         }
     };
-    Ok(Sealing::On(material.key()))
+    let key = Arc::new(material.key());
+    place.register.note_sealing(&key);
+    Ok(Sealing::On(key))
 }
 
 /// Reads the document by which a key is known to be right, or writes it if there is none. Two nodes that start

@@ -4,6 +4,8 @@
 //! Name and generation are not in it: they are bound to it, so that no document can pass for another one or
 //! for an older one.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,7 @@ use crate::crypto::{NONCE_BYTES, SealError, SealingKey, hex};
 #[derive(Debug)]
 pub enum Sealing {
     /// Sealed with this key.
-    On(SealingKey),
+    On(Arc<SealingKey>),
     /// As readable JSON: `HELIOS_CONTROL_ENCRYPTION=off`.
     Off,
 }
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     fn on(id: &str, byte: u8) -> Sealing {
-        Sealing::On(SealingKey::new(id.into(), &[byte; 32]))
+        Sealing::On(Arc::new(SealingKey::new(id.into(), &[byte; 32])))
     }
 
     #[test]

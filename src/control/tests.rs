@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use super::lease::{LEASE_RENEW, LEASE_TTL};
 use super::*;
 use crate::chain::memory::{Faults, MemoryStore};
-use crate::crypto::{Random, SealingKey};
+use crate::crypto::{Random, Register, SealingKey};
 use crate::host::{BoxFuture, Entropy, UnixNanos, real};
 
 /// A clock that stands still until it is moved. A sleep moves it.
@@ -60,7 +60,7 @@ impl Cluster {
 }
 
 fn key(id: &str, byte: u8) -> Sealing {
-    Sealing::On(SealingKey::new(id.into(), &[byte; 32]))
+    Sealing::On(Arc::new(SealingKey::new(id.into(), &[byte; 32])))
 }
 
 fn content(number: u64) -> Map<String, Value> {
@@ -234,6 +234,7 @@ async fn a_start_makes_a_key_once_and_refuses_what_it_cannot_open() {
         key_path: folder.path().join(file),
         data_directory: folder.path().join("data"),
         encryption,
+        register: Register::default(),
         cache_ttl: Duration::ZERO,
     };
     let start = |place: Place| {
@@ -247,7 +248,7 @@ async fn a_start_makes_a_key_once_and_refuses_what_it_cannot_open() {
     assert!(matches!(refused, Err(OpenError::Control(ControlError::Body { why: BodyError::Sealed { .. }, .. }))));
     let host = cluster.host();
     let other = place("other.json", true);
-    crate::crypto::key_file::make(&host.disk, &Random::new() as &dyn Entropy, &other.key_path, &other.data_directory)
+    crate::crypto::key_file::make(&host, &Random::new() as &dyn Entropy, &other.key_path, &other.data_directory)
         .await
         .unwrap();
     let refused = start(other).await;

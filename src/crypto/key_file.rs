@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{KEY_BYTES, SealingKey, hex};
-use crate::host::{Disk, Entropy};
+use crate::host::{Disk, Entropy, Host, UnixNanos};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,12 @@ pub enum KeyFileError {
         /// Which file.
         path: PathBuf,
     },
+    /// There is one already.
+    #[error("{path} exists: a key is never replaced, since what it sealed would be lost. Name another file")]
+    Exists {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The disk says no.
     #[error("{path}: {source}")]
     Io {
@@ -54,12 +60,16 @@ struct KeyFile {
     format: u32,
     id: String,
     key: String,
+    /// When it was made, in seconds since 1970. Keys of early versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<u64>,
 }
 
 /// The bytes of a key and its id. Not printed by anything.
 pub struct KeyMaterial {
     id: String,
     bytes: [u8; KEY_BYTES],
+    made: Option<u64>,
 }
 
 impl KeyMaterial {
@@ -68,12 +78,18 @@ impl KeyMaterial {
         let (mut id, mut bytes) = ([0; 8], [0; KEY_BYTES]);
         entropy.fill(&mut id);
         entropy.fill(&mut bytes);
-        Self { id: hex(&id), bytes }
+        Self { id: hex(&id), bytes, made: None }
     }
 
     /// A key whose nonces come from the cryptographic module.
     pub fn key(&self) -> SealingKey {
-        SealingKey::new(self.id.clone(), &self.bytes)
+        let made = self.made.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(NANOS_PER_SECOND));
+        SealingKey::new(self.id.clone(), &self.bytes).made_at(made.map(UnixNanos))
+    }
+
+    /// Names the key. Not secret.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// A key for simulations: see [`SealingKey::stand_in`].
@@ -118,20 +134,34 @@ pub async fn load(
 /// # Errors
 /// As [`load`].
 pub async fn make(
-    disk: &Arc<dyn Disk>,
+    host: &Host,
     entropy: &dyn Entropy,
     path: &Path,
     data_directory: &Path,
 ) -> Result<KeyMaterial, KeyFileError> {
     refuse_inside(path, data_directory)?;
-    let material = KeyMaterial::draw(entropy);
-    let file = KeyFile { format: FILE_FORMAT, id: material.id.clone(), key: hex(&material.bytes) };
+    match create(host, entropy, path).await {
+        Err(KeyFileError::Exists { .. }) => {
+            let gone = || KeyFileError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
+            load(&host.disk, path, data_directory).await?.ok_or_else(gone)
+        }
+        made => made,
+    }
+}
+
+/// Draws a key and puts it into a new file at `path`, durably.
+///
+/// # Errors
+/// [`KeyFileError::Exists`], [`KeyFileError::Io`]: nothing was changed then.
+pub async fn create(host: &Host, entropy: &dyn Entropy, path: &Path) -> Result<KeyMaterial, KeyFileError> {
+    let made = u64::try_from(host.clock.wall().0 / NANOS_PER_SECOND).ok();
+    let material = KeyMaterial { made, ..KeyMaterial::draw(entropy) };
+    let file = KeyFile { format: FILE_FORMAT, id: material.id.clone(), key: hex(&material.bytes), made };
     let text = serde_json::to_vec_pretty(&file).expect("a key file is plain data");
-    match write(disk, path, text.into(), &material.id).await {
+    match write(&host.disk, path, text.into(), &material.id).await {
         Ok(()) => Ok(material),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let gone = || KeyFileError::Io { path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
-            load(disk, path, data_directory).await?.ok_or_else(gone)
+            Err(KeyFileError::Exists { path: path.to_owned() })
         }
         Err(source) => Err(KeyFileError::Io { path: path.to_owned(), source }),
     }
@@ -172,7 +202,7 @@ fn parse(bytes: &[u8]) -> Result<KeyMaterial, &'static str> {
         return Err("its id is odd");
     }
     let bytes = unhex(&file.key).ok_or("its key is not 64 hexadecimal digits")?;
-    Ok(KeyMaterial { id: file.id, bytes })
+    Ok(KeyMaterial { id: file.id, bytes, made: file.made })
 }
 
 fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
@@ -193,32 +223,47 @@ const FILE_BYTES_MAX: u64 = 4_096;
 
 const ID_BYTES_MAX: usize = 64;
 
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::crypto::Random;
-    use crate::host::real::RealDisk;
+    use crate::host::real;
 
-    fn disk() -> Arc<dyn Disk> {
-        Arc::new(RealDisk::new().unwrap())
+    fn host() -> Host {
+        real::host(Arc::new(Random::new()), 1).unwrap()
     }
 
     #[tokio::test]
     async fn a_key_is_made_once_for_its_owner_alone() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), disk());
+        let (folder, host) = (tempfile::tempdir().unwrap(), host());
+        let disk = Arc::clone(&host.disk);
         let (path, data) = (folder.path().join("secret.json"), folder.path().join("data"));
         assert!(load(&disk, &path, &data).await.unwrap().is_none());
-        let made = make(&disk, &Random::new(), &path, &data).await.unwrap();
+        let made = make(&host, &Random::new(), &path, &data).await.unwrap();
         assert_eq!(disk.mode(&path).await.unwrap(), Some(0o600));
-        let again = make(&disk, &Random::new(), &path, &data).await.unwrap();
+        let again = make(&host, &Random::new(), &path, &data).await.unwrap();
         let loaded = load(&disk, &path, &data).await.unwrap().unwrap();
         assert!(made.bytes == again.bytes && made.bytes == loaded.bytes && made.id == loaded.id);
         assert_eq!(disk.list(folder.path()).await.unwrap().len(), 1, "no temporary is left");
     }
 
     #[tokio::test]
+    async fn a_key_that_is_asked_for_by_hand_replaces_none_and_knows_its_age() {
+        let (folder, host) = (tempfile::tempdir().unwrap(), host());
+        let path = folder.path().join("secret.json");
+        let made = create(&host, &Random::new(), &path).await.unwrap();
+        let refused = create(&host, &Random::new(), &path).await;
+        assert!(matches!(refused, Err(KeyFileError::Exists { .. })));
+        let loaded = load(&host.disk, &path, &folder.path().join("data")).await.unwrap().unwrap();
+        assert!(made.bytes == loaded.bytes && made.key().made().is_some());
+        assert_eq!(made.key().made(), loaded.key().made());
+    }
+
+    #[tokio::test]
     async fn a_key_that_others_can_read_is_refused() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), disk());
+        let (folder, disk) = (tempfile::tempdir().unwrap(), host().disk);
         let path = folder.path().join("secret.json");
         let file = disk.create_new(&path).await.unwrap();
         file.append(r#"{"format":1,"id":"a","key":"00"}"#.into()).await.unwrap();
@@ -230,10 +275,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_inside_of_the_data_directory_is_refused() {
-        let (folder, disk) = (tempfile::tempdir().unwrap(), disk());
+        let (folder, host) = (tempfile::tempdir().unwrap(), host());
         let path = folder.path().join("secret.json");
-        assert!(matches!(load(&disk, &path, folder.path()).await, Err(KeyFileError::Inside { .. })));
-        let made = make(&disk, &Random::new(), &path, folder.path()).await;
+        assert!(matches!(load(&host.disk, &path, folder.path()).await, Err(KeyFileError::Inside { .. })));
+        let made = make(&host, &Random::new(), &path, folder.path()).await;
         assert!(matches!(made, Err(KeyFileError::Inside { .. })));
     }
 

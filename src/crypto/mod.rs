@@ -3,21 +3,33 @@
 //! **Promise.** Every random byte, digest and seal of a production server comes from here. What stands behind
 //! it is folded from every part ([`Parts::standing`]).
 //!
+//! The default build and the FIPS build allow the same, so that what works on one works on the other. In a FIPS build
+//! the module's service indicator is read around every call ([`module`]), and [`report::Report`] says whether a
+//! server may run on what is linked.
+//!
 //! **Boundary.** The only room that names a crate of cryptography. It implements
 //! [`crate::host::Entropy`]; `main` puts it into the host.
 
+mod hmac;
 pub mod key_file;
+pub mod module;
+pub mod register;
+pub mod report;
 mod seal;
 pub mod signature;
 mod status;
 pub mod tls;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
-pub use seal::{KEY_BYTES, NONCE_BYTES, SealError, Sealed, SealingKey};
+pub use hmac::{HMAC_KEY_BYTES_MIN, HmacError, HmacSha256};
+pub use register::Register;
+pub use report::Report;
+pub use seal::{KEY_BYTES, NONCE_BYTES, SEALS_MAX, SealError, Sealed, SealingKey};
 pub use status::{Parts, StandInError, Standing};
 
 use crate::host::Entropy;
@@ -49,10 +61,13 @@ impl Default for Random {
 }
 
 impl Entropy for Random {
-    /// # Panics
-    /// If the generator can't be seeded: going on with predictable ids would be worse.
+    /// Ends the process if the generator can't be seeded, or the module does not approve: going on with predictable
+    /// ids would be worse.
     fn fill(&self, bytes: &mut [u8]) {
-        self.0.fill(bytes).expect("the operating system gives the generator its seed");
+        // No bytes are no service, which the module would not count.
+        if !bytes.is_empty() {
+            module::call_or_end("random bytes", || self.0.fill(bytes));
+        }
     }
 
     fn fork(&self, _label: &'static str) -> Arc<dyn Entropy> {
@@ -62,7 +77,8 @@ impl Entropy for Random {
 
 /// The SHA-256 digest of `bytes`.
 pub fn sha256(bytes: &[u8]) -> [u8; SHA256_BYTES] {
-    digest_bytes(&digest(&SHA256, bytes))
+    let digest = module::call_or_end("SHA-256", || Ok::<_, Infallible>(digest(&SHA256, bytes)));
+    digest_bytes_of(digest.as_ref())
 }
 
 /// A SHA-256 digest of bytes that come piece by piece.
@@ -82,7 +98,8 @@ impl Sha256 {
 
     /// The digest of all bytes taken.
     pub fn finish(self) -> [u8; SHA256_BYTES] {
-        digest_bytes(&self.0.finish())
+        let digest = module::call_or_end("SHA-256", || Ok::<_, Infallible>(self.0.finish()));
+        digest_bytes_of(digest.as_ref())
     }
 }
 
@@ -101,8 +118,8 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn digest_bytes(digest: &aws_lc_rs::digest::Digest) -> [u8; SHA256_BYTES] {
-    digest.as_ref().try_into().expect("a SHA-256 digest has 32 bytes")
+fn digest_bytes_of(bytes: &[u8]) -> [u8; SHA256_BYTES] {
+    bytes.try_into().expect("SHA-256 gives 32 bytes")
 }
 
 #[cfg(test)]

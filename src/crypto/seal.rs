@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::error::Unspecified;
 #[cfg(any(test, feature = "mutants"))]
 use {
     crate::host::Entropy,
@@ -11,6 +12,8 @@ use {
 };
 
 use super::Standing;
+use super::module::{self, CallError};
+use crate::host::UnixNanos;
 
 /// Bytes in a key.
 pub const KEY_BYTES: usize = 32;
@@ -23,6 +26,7 @@ pub struct SealingKey {
     id: String,
     cipher: Cipher,
     seals: AtomicU64,
+    made: Option<UnixNanos>,
 }
 
 enum Cipher {
@@ -51,28 +55,50 @@ pub enum SealError {
     /// The module refused.
     #[error("the cryptographic module refused to seal")]
     Refused,
+    /// The module sealed or opened, and does not count it as an approved service.
+    #[error("the cryptographic module did not approve: report this as a bug")]
+    NotApproved,
     /// Another key sealed it, or for another place, or it was changed.
     #[error("it was sealed by another key or for another place, or it was changed")]
     NotGenuine,
+}
+
+impl SealError {
+    fn of(error: CallError<Unspecified>, refused: Self) -> Self {
+        match error {
+            CallError::Refused(Unspecified) => refused,
+            CallError::NotApproved => Self::NotApproved,
+        }
+    }
 }
 
 impl SealingKey {
     /// The key of these bytes.
     pub fn new(id: String, bytes: &[u8; KEY_BYTES]) -> Self {
         let key = RandomizedNonceKey::new(&AES_256_GCM, bytes).expect("the length of a key is right");
-        Self { id, cipher: Cipher::Module(key), seals: AtomicU64::new(0) }
+        Self { id, cipher: Cipher::Module(key), seals: AtomicU64::new(0), made: None }
     }
 
     /// As [`SealingKey::new`], but with nonces out of `entropy`: the same seed gives the same bytes.
     #[cfg(any(test, feature = "mutants"))]
     pub fn stand_in(id: String, bytes: &[u8; KEY_BYTES], entropy: Arc<dyn Entropy>) -> Self {
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes).expect("the length of a key is right"));
-        Self { id, cipher: Cipher::StandIn(key, entropy), seals: AtomicU64::new(0) }
+        Self { id, cipher: Cipher::StandIn(key, entropy), seals: AtomicU64::new(0), made: None }
     }
 
     /// Names the key. Not secret.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The same key, which knows when it was made.
+    pub fn made_at(self, made: Option<UnixNanos>) -> Self {
+        Self { made, ..self }
+    }
+
+    /// When it was made, if its file says so.
+    pub fn made(&self) -> Option<UnixNanos> {
+        self.made
     }
 
     /// How often it has sealed in this life of the process.
@@ -90,7 +116,7 @@ impl SealingKey {
         }
         let mut bytes = plain.to_vec();
         let nonce = match &self.cipher {
-            Cipher::Module(key) => key.seal_in_place_append_tag(Aad::from(associated), &mut bytes),
+            Cipher::Module(key) => module::call(|| key.seal_in_place_append_tag(Aad::from(associated), &mut bytes)),
             #[cfg(any(test, feature = "mutants"))]
             Cipher::StandIn(key, entropy) => {
                 let mut drawn = [0; NONCE_BYTES];
@@ -98,9 +124,10 @@ impl SealingKey {
                 let nonce = Nonce::assume_unique_for_key(drawn);
                 key.seal_in_place_append_tag(nonce, Aad::from(associated), &mut bytes)
                     .map(|()| Nonce::assume_unique_for_key(drawn))
+                    .map_err(CallError::Refused)
             }
         };
-        let nonce = nonce.map_err(|_| SealError::Refused)?;
+        let nonce = nonce.map_err(|error| SealError::of(error, SealError::Refused))?;
         Ok(Sealed { nonce: *nonce.as_ref(), bytes })
     }
 
@@ -112,11 +139,15 @@ impl SealingKey {
         let mut bytes = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key(nonce);
         let opened = match &self.cipher {
-            Cipher::Module(key) => key.open_in_place(nonce, Aad::from(associated), &mut bytes),
+            Cipher::Module(key) => {
+                module::call(|| key.open_in_place(nonce, Aad::from(associated), &mut bytes).map(|plain| plain.len()))
+            }
             #[cfg(any(test, feature = "mutants"))]
-            Cipher::StandIn(key, _) => key.open_in_place(nonce, Aad::from(associated), &mut bytes),
+            Cipher::StandIn(key, _) => {
+                module::call(|| key.open_in_place(nonce, Aad::from(associated), &mut bytes).map(|plain| plain.len()))
+            }
         };
-        let length = opened.map_err(|_| SealError::NotGenuine)?.len();
+        let length = opened.map_err(|error| SealError::of(error, SealError::NotGenuine))?;
         bytes.truncate(length);
         Ok(bytes)
     }
@@ -139,7 +170,7 @@ impl std::fmt::Debug for SealingKey {
 
 /// With nonces of 96 random bits, more seals than this make it likelier than 2^-32 that two share one
 /// (NIST SP 800-38D, 8.3). Counted anew in each life: at ten documents a second a life would take 13 years.
-const SEALS_MAX: u64 = 1 << 32;
+pub const SEALS_MAX: u64 = 1 << 32;
 
 #[cfg(test)]
 mod tests {

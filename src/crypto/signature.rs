@@ -4,6 +4,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, Ecdsa
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, SubjectPublicKeyInfoDer};
 
+use super::module::{self, CallError};
 use super::{hex, sha256};
 
 /// A public key whose holder is trusted.
@@ -35,10 +36,16 @@ pub enum KeyError {
     OtherKind,
 }
 
-/// The signature was not made by this key over these bytes.
+/// Why a signature is not believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the signature is not of this key over these bytes")]
-pub struct NotGenuine;
+pub enum SignatureError {
+    /// It was not made by this key over these bytes, without a word on what is wrong with it.
+    #[error("the signature is not of this key over these bytes")]
+    NotGenuine,
+    /// The module did not count the check as an approved service.
+    #[error("the cryptographic module did not approve: report this as a bug")]
+    NotApproved,
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Curve {
@@ -90,11 +97,14 @@ impl PublicKey {
     /// Checks a DER signature over `message`.
     ///
     /// # Errors
-    /// [`NotGenuine`], without a word on what is wrong with it.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), NotGenuine> {
+    /// [`SignatureError::NotGenuine`] if it is not of this key over `message`.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let algorithm = self.curve.algorithm();
         let key = aws_lc_rs::signature::UnparsedPublicKey::new(algorithm, &self.point);
-        key.verify(message, signature).map_err(|_| NotGenuine)
+        module::call(|| key.verify(message, signature)).map_err(|error| match error {
+            CallError::Refused(_) => SignatureError::NotGenuine,
+            CallError::NotApproved => SignatureError::NotApproved,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What stands behind the cryptography in use, folded from every part.
 
+use std::sync::Arc;
+
 use super::{Random, SealingKey, tls};
 
 /// What stands behind a part, the weakest first.
@@ -26,19 +28,22 @@ impl Standing {
 pub struct Parts<'a> {
     /// Where random bytes come from; `None` for a simulation's.
     pub random: Option<&'a Random>,
-    /// Seals control documents, unless they are in the clear.
-    pub sealing: Option<&'a SealingKey>,
-    /// Connects to the object store.
-    pub tls: &'a tls::Client,
+    /// Seal control documents, unless they are in the clear.
+    pub sealing: &'a [Arc<SealingKey>],
+    /// Connect to the object store.
+    pub clients: &'a [tls::Client],
+    /// Takes connections, if there is a port for TLS.
+    pub server: Option<&'a tls::Server>,
 }
 
 impl Parts<'_> {
     /// The weakest of all parts. Digests come from the module itself.
     pub fn standing(&self) -> Standing {
-        let Self { random, sealing, tls } = self;
+        let Self { random, sealing, clients, server } = self;
         let random = random.map_or(Standing::StandIn, Random::standing);
-        let sealing = sealing.map_or_else(Standing::of_module, SealingKey::standing);
-        Standing::of_module().min(random).min(sealing).min(tls.standing())
+        let sealing = sealing.iter().map(|key| key.standing());
+        let tls = clients.iter().map(tls::Client::standing).chain(server.map(tls::Server::standing));
+        sealing.chain(tls).fold(Standing::of_module().min(random), Standing::min)
     }
 
     /// Whether a release may run on this.
@@ -57,19 +62,17 @@ pub struct StandInError;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
     fn one_stand_in_makes_the_whole_a_stand_in() {
-        let (random, tls) = (Random::new(), tls::Client::refusing());
-        let real = SealingKey::new("a".into(), &[1; 32]);
-        let fake = SealingKey::stand_in("a".into(), &[1; 32], Arc::new(Random::new()));
-        let parts = |random, sealing| Parts { random, sealing, tls: &tls };
-        assert_eq!(parts(Some(&random), Some(&real)).standing(), Standing::of_module());
-        assert_eq!(parts(Some(&random), None).refuse_stand_ins(), Ok(()));
-        assert_eq!(parts(Some(&random), Some(&fake)).refuse_stand_ins(), Err(StandInError));
-        assert_eq!(parts(None, Some(&real)).standing(), Standing::StandIn);
+        let (random, clients) = (Random::new(), [tls::Client::refusing()]);
+        let real = [Arc::new(SealingKey::new("a".into(), &[1; 32]))];
+        let fake = [Arc::new(SealingKey::stand_in("a".into(), &[1; 32], Arc::new(Random::new())))];
+        let parts = |random, sealing| Parts { random, sealing, clients: &clients, server: None };
+        assert_eq!(parts(Some(&random), &real).standing(), Standing::of_module());
+        assert_eq!(parts(Some(&random), &[]).refuse_stand_ins(), Ok(()));
+        assert_eq!(parts(Some(&random), &fake).refuse_stand_ins(), Err(StandInError));
+        assert_eq!(parts(None, &real).standing(), Standing::StandIn);
     }
 }

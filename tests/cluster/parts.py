@@ -79,7 +79,7 @@ class Proxy:
         self.store = f"s3://{bucket}/cluster"
         self.env = {
             "AWS_ENDPOINT_URL": f"http://{address}:{self.listener.getsockname()[1]}", "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret-key", "AWS_REGION": "us-east-1",
         }
         threading.Thread(target=self._accept, daemon=True).start()
 

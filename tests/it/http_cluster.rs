@@ -10,7 +10,7 @@ use helios::api::access::Door;
 use helios::cli::client::Client;
 use helios::cluster::{ClusterSettings, StoreAddress, open_store};
 use helios::control::Place;
-use helios::crypto::Random;
+use helios::crypto::{Random, Register};
 use helios::host::{Host, real};
 use helios::node::{Membership, Node, NodeSettings};
 use helios::query::QueryLimits;
@@ -31,6 +31,7 @@ async fn member(host: &Host, root: &Path) -> Node {
         key_path: root.join("control.json"),
         data_directory: data_dir.clone(),
         encryption: true,
+        register: Register::default(),
         cache_ttl: Duration::ZERO,
     };
     let sync_interval = Duration::from_millis(20);
@@ -42,6 +43,8 @@ async fn member(host: &Host, root: &Path) -> Node {
         queries: QueryLimits::default(),
         line_bytes_max: 1 << 20,
         connections_max: 64,
+        secure: None,
+        register: Register::default(),
         cluster: Some(Membership {
             store,
             store_name: "the folder of this test".to_owned(),

@@ -28,6 +28,7 @@ fn examples() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ("/api/complete", with(&[("q", "lev")])),
         ("/api/complete", with(&[("q", "level:")])),
         ("/api/complete", with(&[("q", "* | st")])),
+        ("/api/admin/crypto", with(&[])),
         ("/healthz", with(&[])),
         ("/readyz", with(&[])),
         ("/api/openapi.json", with(&[])),

@@ -75,7 +75,7 @@ impl S3Server {
         let variables = [
             ("AWS_ENDPOINT_URL", endpoint.as_str()),
             ("AWS_ACCESS_KEY_ID", "key"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_SECRET_ACCESS_KEY", "secret-key"),
             ("AWS_REGION", "us-east-1"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -133,7 +133,7 @@ async fn nodes_that_count_in_one_document_of_a_bucket_lose_no_count() {
     for life in ["a", "b", "c"] {
         let host = host();
         let store = server.store(&host, "x");
-        let sealing = Sealing::On(SealingKey::new("k".into(), &[7; 32]));
+        let sealing = Sealing::On(Arc::new(SealingKey::new("k".into(), &[7; 32])));
         nodes.push(tokio::spawn(async move {
             let control = Control::new(store, "_control", &host, life, sealing, Duration::from_secs(10));
             for _ in 0..10 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use helios::api::access::Door;
 use helios::api::{App, AppParts, Server};
 use helios::cli::client::{Client, ClientError};
-use helios::crypto::Random;
+use helios::crypto::{Random, Register};
 use helios::engine::{Engine, Settings};
 use helios::host::{Host, real};
 use helios::ingest::Replay;
@@ -52,6 +52,7 @@ impl TestServer {
             queries: Arc::new(QueryShared::new(host.clone(), changes.queries)),
             line_bytes_max: 1 << 20,
             cluster: None,
+            register: Register::default(),
         });
         let server = Server::start(host.clone(), listen, app, 64).await.unwrap();
         Self { host, engine, server, folder }

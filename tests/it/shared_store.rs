@@ -14,7 +14,7 @@ use helios::cluster::{
     Begin, ClusterSettings, History, StoreAddress, StoreReport, begin_history, open_store, verify_store,
 };
 use helios::control::Place;
-use helios::crypto::Random;
+use helios::crypto::{Random, Register};
 use helios::host::{Host, real};
 use helios::node::{Membership, Node, NodeSettings};
 use helios::query::QueryLimits;
@@ -53,6 +53,7 @@ impl Folder {
             key_path: self.folder.path().join("key.json"),
             data_directory: data_dir.clone(),
             encryption: false,
+            register: Register::default(),
             cache_ttl: Duration::ZERO,
         };
         let settings = ClusterSettings {
@@ -71,6 +72,8 @@ impl Folder {
             queries: QueryLimits::default(),
             line_bytes_max: 1 << 20,
             connections_max: 64,
+            secure: None,
+            register: Register::default(),
             cluster: Some(Membership { store: self.store().await, store_name: name.into(), control, settings }),
         };
         let node = Node::start(self.host.clone(), node).await.unwrap();

@@ -45,7 +45,7 @@ impl Cluster {
 
     fn control(&self, store: Arc<dyn Store>, host: &Host, life: &str, cache_ttl: Duration) -> Arc<Control> {
         let key = || self.key.stand_in(self.host.entropy.fork("nonces"));
-        let sealing = if self.sealed { Sealing::On(key()) } else { Sealing::Off };
+        let sealing = if self.sealed { Sealing::On(Arc::new(key())) } else { Sealing::Off };
         Arc::new(Control::new(store, ROOT, host, life, sealing, cache_ttl))
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use helios::api::access::Door;
 use helios::cluster::{Cluster, ClusterSettings};
 use helios::control::Place;
+use helios::crypto::Register;
 use helios::engine::{Mutant, Mutation, Settings};
 use helios::node::{Membership, Node, NodeSettings};
 use helios::query::QueryLimits;
@@ -73,6 +74,7 @@ fn membership(life: &Life, settings: ClusterSettings) -> Membership {
             data_directory: PathBuf::from(ROOT),
             // Sealing draws its nonces from a module that no seed decides.
             encryption: false,
+            register: Register::default(),
             cache_ttl: Duration::from_secs(10),
         },
         settings,
@@ -113,6 +115,8 @@ fn node_settings(engine: Settings, cluster: Option<Membership>) -> NodeSettings 
         queries: QueryLimits::default(),
         line_bytes_max: 1 << 20,
         connections_max: 64,
+        secure: None,
+        register: Register::default(),
         cluster,
     }
 }

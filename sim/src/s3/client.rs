@@ -18,7 +18,7 @@ pub fn settings(name: &str, prefix: &str) -> S3Settings {
     let variables = [
         ("AWS_ENDPOINT_URL", format!("http://{name}:{PORT}")),
         ("AWS_ACCESS_KEY_ID", "simulated".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "simulated".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "simulated-secret".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ALLOW_HTTP", "true".to_owned()),
     ];

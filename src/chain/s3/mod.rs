@@ -6,6 +6,7 @@
 //!
 //! **Boundary.** Knows objects, and neither chains nor blocks.
 
+mod crypto;
 mod http;
 mod settings;
 
@@ -19,6 +20,7 @@ use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 
+use crypto::ModuleCrypto;
 use http::{Connector, Reached, Wire};
 pub use settings::{S3Settings, SettingsError};
 
@@ -64,6 +66,7 @@ impl S3Store {
             .with_retry(retry)
             // One request an object: S3's request for many needs a digest that we do not link.
             .with_disable_bulk_delete(true)
+            .with_crypto_provider(Arc::new(ModuleCrypto))
             .with_http_connector(Connector::new(host.clone(), tls, Arc::clone(&requests)))
             .build()
             .map_err(|error| SettingsError(error.to_string()))?;

@@ -74,7 +74,7 @@ fn settings(endpoint: &str, url: &str) -> S3Settings {
     let pairs = [
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_ACCESS_KEY_ID", "key"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_SECRET_ACCESS_KEY", "secret-key"),
         ("AWS_REGION", "us-east-1"),
     ];
     S3Settings::new(url, &pairs.map(|(n, v)| (n.to_owned(), v.to_owned())).into()).unwrap()

@@ -34,8 +34,14 @@ fn every_setting_works_by_flag_variable_and_file() {
     for setting in TABLE {
         let value = other_value(setting);
         // Small blocks are no larger than large ones: keep that while each setting moves alone.
-        let also = if setting.name == "block_target_mb" { vec![("block_min_compact_mb", "1")] } else { vec![] };
+        // A port for TLS needs a pair, and a pair a port.
+        let also = match setting.name {
+            "block_target_mb" => vec![("block_min_compact_mb", "1")],
+            "ssl_port" | "tls_cert" | "tls_key" => vec![("ssl_port", "9"), ("tls_cert", "c"), ("tls_key", "k")],
+            _ => vec![],
+        };
         let (also_default, ..) = load(&also, &[], None).unwrap();
+        let also: Vec<_> = also.into_iter().filter(|(name, _)| *name != setting.name).collect();
         let (by_flag, ..) = load(&[&[(setting.name, value.as_str())], also.as_slice()].concat(), &[], None).unwrap();
         let (by_variable, ..) = load(&also, &[(&setting.variable(), &value)], None).unwrap();
         let (by_file, ..) = load(&also, &[], Some(&format!("{} = {value:?}", setting.name))).unwrap();
@@ -115,6 +121,10 @@ fn a_setting_that_is_not_used_yet_is_said() {
 #[test]
 fn settings_that_contradict_each_other_stop_the_start() {
     assert!(error(load(&[("block_target_mb", "4")], &[], None)).contains("compaction would never end"));
+    let pair = [("tls_cert", "c"), ("tls_key", "k")];
+    assert!(error(load(&[("ssl_port", "7443")], &[], None)).contains("tls_cert is not given"));
+    assert!(error(load(&[("ssl_port", "7443"), pair[0]], &[], None)).contains("tls_key is not given"));
+    assert!(error(load(&pair, &[], None)).contains("no ssl_port"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use helios::api::access::Door;
 use helios::api::{App, AppParts, Server};
+use helios::crypto::Register;
 use helios::engine::{Engine, Mutant, Mutation, ReadOnly, Settings, verify};
 use helios::host::{Clock, Host};
 use helios::host_select;
@@ -67,6 +68,7 @@ impl Machine {
             queries: Arc::new(QueryShared::new(host.clone(), QueryLimits::default())),
             line_bytes_max: 1 << 20,
             cluster: None,
+            register: Register::default(),
         });
         let started = Server::start(host.clone(), LISTEN, app, CONNECTIONS_MAX).await;
         let server = started.unwrap_or_else(|error| panic!("the server does not listen: {error}"));

@@ -1,0 +1,67 @@
+//! What of cryptography this server uses.
+
+use axum::body::Body;
+use axum::http::Response;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::ApiError;
+use super::call::{Call, json as answer};
+use crate::crypto::register::KeyInUse;
+use crate::crypto::tls::Tally;
+use crate::crypto::{Register, Report};
+use crate::event::time::format_rfc3339;
+use crate::host::UnixNanos;
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    report: Report,
+    listeners: Vec<Value>,
+    connections: Value,
+    keys: Vec<Value>,
+    warnings: Vec<String>,
+}
+
+pub(super) async fn crypto(call: Call) -> Result<Response<Body>, ApiError> {
+    let register: &Register = &call.app.register;
+    let now = call.app.host.clock.wall();
+    let listeners = register.listeners().into_iter().map(|(addr, tls)| json!({"addr": addr.to_string(), "tls": tls}));
+    answer(&Answer {
+        report: register.report(),
+        listeners: listeners.collect(),
+        connections: json!({
+            "incoming": counts(register.incoming()),
+            "outgoing": counts(register.outgoing()),
+        }),
+        keys: register.keys().iter().map(|key| shown(key, now)).collect(),
+        warnings: call.params.warnings,
+    })
+}
+
+fn counts(tally: &Tally) -> Value {
+    let (done, refused) = tally.counts();
+    let done: Vec<Value> = done
+        .iter()
+        .map(|(what, count)| {
+            json!({"version": what.version, "suite": what.suite, "group": what.group, "connections": count})
+        })
+        .collect();
+    json!({"negotiated": done, "refused": refused})
+}
+
+fn shown(key: &KeyInUse, now: UnixNanos) -> Value {
+    let age = |since: UnixNanos| now.0.saturating_sub(since.0).max(0) / NANOS_PER_SECOND;
+    json!({
+        "purpose": key.purpose,
+        "id": key.id,
+        "algorithm": key.algorithm,
+        "since": key.since.map(|since| format_rfc3339(since.0)),
+        "since_is": if key.is_age { "made" } else { "in_use" },
+        "age_s": key.since.map(age),
+        "seals": key.seals.map(|(seals, _)| seals),
+        "seals_max": key.seals.map(|(_, most)| most),
+    })
+}
+
+const NANOS_PER_SECOND: i64 = 1_000_000_000;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use super::{Tally, policy};
@@ -83,6 +83,17 @@ fn bare(name: &str) -> &str {
     name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
 }
 
+/// What rustls says, and what it means where that is not plain.
 fn named(name: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("TLS with {name}: {error}"))
+    let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<Error>());
+    let meaning = match inside {
+        Some(Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion))
+        | Some(Error::PeerIncompatible(_) | Error::PeerMisbehaved(_)) => SPOKEN,
+        Some(Error::InvalidCertificate(CertificateError::BadSignature)) => SHORT_KEY,
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("TLS with {name}: {error}{meaning}"))
 }
+
+const SPOKEN: &str = ". This side speaks TLS 1.3 and 1.2 with AES-GCM, over P-256, P-384 or X25519MLKEM768, with an extended master secret";
+const SHORT_KEY: &str = ". An RSA key of less than 2048 bits is refused so";

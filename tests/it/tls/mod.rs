@@ -1,0 +1,7 @@
+//! TLS against another implementation: what must be accepted is, what must be refused is, on the way in and on the way
+//! out. The other side is the program `openssl`; without it these tests fail.
+
+mod authority;
+mod client;
+mod pair;
+mod server;

@@ -377,18 +377,18 @@ Nothing is changed.";
 
 const BUNDLE_EXAMPLES: &str = "\
 Examples:
-  helios bundle verify helios-1.2.0.bundle.tar --key helios-release.pub.pem
-  helios bundle verify helios-1.2.0.bundle.tar --key helios-release.pub.pem --json
+  helios bundle verify helios-1.2.0-upgrade.tar --key helios-release.pem
+  helios bundle verify helios-1.2.0-upgrade.tar --key helios-release.pem --json
 
-The answer is worth as much as the key: get it by another way than the bundle, and compare the fingerprint that
-is printed with the one that was published. The same by hand:
-  openssl pkey -pubin -in helios-release.pub.pem -outform der | sha256sum
+The answer is worth as much as the key: get it by another way than the bundle, and compare the
+fingerprint that is printed with the one that was published. The same by hand:
+  openssl pkey -pubin -in helios-release.pem -outform der | sha256sum
 
-A bundle begins with manifest.json, which lists the path, length and SHA-256 digest of each file, and
-manifest.sig, an ECDSA signature over it; then come exactly these files. It is refused if the signature is not
-of this key, a file is changed, missing, there twice or not listed, a path leads elsewhere, a member is a link
-or anything but a plain file, the tar file ends early, its format is newer than this program, or it is larger
-than a release can be.
+A bundle begins with manifest.json, which lists the path, length and SHA-256 digest of each file,
+and manifest.sig, an ECDSA signature over it; then come exactly these files. It is refused if the
+signature is not of this key, a file is changed, missing, there twice or not listed, a path leads
+elsewhere, a member is a link or anything but a plain file, the tar file ends early, its format is
+newer than this program, or it is larger than a release can be.
 
 Exit codes:
   0  verified: every file is as signed

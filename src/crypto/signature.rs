@@ -141,3 +141,66 @@ impl Curve {
 
 /// The first byte of a point that is given by both of its coordinates.
 const UNCOMPRESSED: u8 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unhex(text: &str) -> Vec<u8> {
+        let digit = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        (0..text.len()).step_by(2).map(digit).collect()
+    }
+
+    /// A DER signature of its two numbers, whose first bits are given as they are in the examples.
+    fn der(numbers: [&str; 2]) -> Vec<u8> {
+        let number = |text: &str| {
+            let mut bytes = unhex(text);
+            if bytes[0] & 0x80 != 0 {
+                bytes.insert(0, 0);
+            }
+            [&[0x02, u8::try_from(bytes.len()).unwrap()], bytes.as_slice()].concat()
+        };
+        let both = numbers.map(number).concat();
+        [&[0x30, u8::try_from(both.len()).unwrap()], both.as_slice()].concat()
+    }
+
+    fn check(curve: Curve, point: [&str; 2], signature: [&str; 2]) {
+        let key = [curve.der_prefix(), &[UNCOMPRESSED], &unhex(&point.concat())].concat();
+        let key = PublicKey::from_der(&key).unwrap();
+        let signature = der(signature);
+        assert_eq!(key.verify(b"sample", &signature), Ok(()), "{curve:?}");
+        assert_eq!(key.verify(b"simple", &signature), Err(SignatureError::NotGenuine), "{curve:?}");
+        for at in 0..signature.len() {
+            let mut changed = signature.clone();
+            changed[at] ^= 1;
+            assert_eq!(key.verify(b"sample", &changed), Err(SignatureError::NotGenuine), "{curve:?}, byte {at}");
+        }
+    }
+
+    /// RFC 6979, A.2.5 and A.2.6, the message "sample".
+    #[test]
+    fn the_published_signatures_are_genuine_and_not_with_a_bit_changed() {
+        check(
+            Curve::P256,
+            [
+                "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6",
+                "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+            ],
+            [
+                "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716",
+                "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+            ],
+        );
+        check(
+            Curve::P384,
+            [
+                "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc13",
+                "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720",
+            ],
+            [
+                "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46",
+                "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
+            ],
+        );
+    }
+}

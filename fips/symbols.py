@@ -39,6 +39,9 @@ FOREIGN_C = {
     "libsodium": re.compile(r"^(sodium|crypto_(aead|auth|box|hash|kdf|pwhash|secretbox|sign|stream))_"),
 }
 
+# What the FIPS module itself defines without its prefix: the test of its own integrity, which is called by hand.
+UNPREFIXED = {"default": set(), "fips": {"BORINGSSL_integrity_test"}}
+
 # Crates of cryptography, as their names stand in symbols.
 FOREIGN_RUST = """
 aead aes aes_gcm aes_kw argon2 ascon bcrypt blake2 blake3 block_buffer boring cbc ccm chacha20 chacha20poly1305 cipher
@@ -99,7 +102,7 @@ def look(binary, build):
     for kind, name in symbols(binary):
         if match := PREFIX.match(name):
             prefixes[match[1]] = prefixes.get(match[1], 0) + 1
-        elif kind in "TDBRVW":
+        elif kind in "TDBRVW" and name not in UNPREFIXED[build]:
             for library, pattern in FOREIGN_C.items():
                 if pattern.match(name):
                     foreign.setdefault(library, []).append(name)

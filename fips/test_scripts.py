@@ -57,6 +57,11 @@ class Symbols(unittest.TestCase):
         # No FIPS module, and another one that should not be there.
         self.assertEqual(len(self.problems(build="fips")), 2)
 
+    def test_the_one_name_without_prefix_is_taken_in_a_fips_build_only(self):
+        self.assertEqual(len(self.problems("BORINGSSL_integrity_test")), 1)
+        fips = self.problems("BORINGSSL_integrity_test", build="fips")
+        self.assertFalse([problem for problem in fips if "BORINGSSL" in problem], fips)
+
     def test_an_exception_that_is_not_needed_is_found(self):
         self.assertIn("md5 is not needed", self.problems(drop="_ZN3md5*")[0])
 

@@ -5,8 +5,7 @@
   fips/generate.py --check           writes nothing, and fails if anything committed is not what it would write
   fips/generate.py --collect PROFILE --binary BINARY --crate FOLDER [--check]
                                      looks at an unstripped FIPS build of a profile and at the source of its module,
-                                     and writes fips/evidence/PROFILE.json; with --check it compares instead, and
-                                     without --binary it then compares the source alone
+                                     and writes fips/evidence/PROFILE.json; with --check it compares instead
 
 PROFILE is `default` or `certificate-exact`. FOLDER is where cargo unpacked the crate aws-lc-fips-sys of that profile.
 
@@ -283,13 +282,10 @@ def main():
     parser.add_argument("--crate", type=pathlib.Path)
     arguments = parser.parse_args()
     if arguments.collect:
-        if not arguments.crate or not (arguments.binary or arguments.check):
-            parser.error("--collect needs --crate and --binary")
+        if not arguments.binary or not arguments.crate:
+            parser.error("--collect needs --binary and --crate")
+        found = collect(arguments.collect, arguments.binary.resolve(), arguments.crate)
         path = HERE / "evidence" / f"{arguments.collect}.json"
-        if arguments.binary:
-            found = collect(arguments.collect, arguments.binary.resolve(), arguments.crate)
-        else:
-            found = {**evidence(arguments.collect), "source": compare_source.compare(arguments.crate)}
         settle({path: json.dumps(found, indent=2, ensure_ascii=False) + "\n"}, arguments.check)
         return
     both = {profile: evidence(profile) for profile in LOCKS}

@@ -111,7 +111,7 @@ impl Report {
                 Some(false) => "failed",
                 None => "none",
             },
-            service_indicator: if IS_FIPS_BUILD { "read around every call" } else { "none in this build" },
+            service_indicator: if IS_FIPS_BUILD { INDICATOR } else { "none in this build" },
             every_part_on_module: is_validated && problems.is_empty(),
             tls,
             services: services(),
@@ -209,6 +209,8 @@ fn services() -> Vec<Service> {
     ]
 }
 
+/// rustls calls the module itself; what it may use is fixed, and each connection is asked whether it stands on the module.
+const INDICATOR: &str = "read around every call, but for those that rustls makes for TLS";
 const NO_CERTIFICATE: &str = "none: this build does not use the validated module";
 
 /// Every hash in the binary that does not come from the module.

@@ -152,3 +152,36 @@ fn a_signal_drains_and_flushes() {
     let blocks = Command::new("find").args([data, "-name", "*.hb"]).output().unwrap();
     assert_eq!(text(&blocks.stdout).lines().count(), 1, "the head became a block");
 }
+
+#[test]
+fn a_new_key_is_for_its_owner_and_replaces_none() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.json");
+    let args = ["key", "new", path.to_str().unwrap()];
+    let made = helios(&args);
+    assert!(made.status.success() && made.stdout.is_empty(), "{}", text(&made.stderr));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read_to_string(&path).unwrap();
+    let again = helios(&args);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("a key is never replaced"), "{}", text(&again.stderr));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    let key = serde_json::from_str::<Value>(&before).unwrap()["key"].as_str().unwrap().to_owned();
+    assert!(!text(&made.stderr).contains(&key));
+}
+
+#[test]
+fn the_binary_says_what_it_stands_on_and_ends_with_78_without_the_validated_module() {
+    let is_fips = helios::crypto::module::IS_FIPS_BUILD;
+    for args in [&["fips", "status", "--json"][..], &["fips", "status"]] {
+        let said = helios(args);
+        assert_eq!(said.status.code(), Some(if is_fips { 0 } else { 78 }), "{}", text(&said.stderr));
+        let shown = text(&said.stdout);
+        let certificate = if is_fips { "CMVP #5314" } else { "none: this build does not use the validated module" };
+        assert!(shown.contains(certificate) && shown.contains("TLS13_AES_256_GCM_SHA384"), "{shown}");
+        if let Ok(json) = serde_json::from_str::<Value>(&shown) {
+            assert_eq!((&json["approved_mode"], &json["problems"]), (&is_fips.into(), &Value::Array(Vec::new())));
+        }
+    }
+}

@@ -9,8 +9,10 @@ use std::time::Duration;
 use helios::chain::s3::{S3Settings, S3Store};
 use helios::chain::{Create, Store, conformance, probe};
 use helios::control::{Control, Sealing, Swap};
-use helios::crypto::{Random, SealingKey, tls};
+use helios::crypto::{Random, Register, SealingKey, tls};
 use helios::host::{Host, real};
+
+use crate::tls::{Authority, EC};
 
 /// A server that ends with the test.
 struct S3Server {
@@ -71,16 +73,19 @@ impl S3Server {
     }
 
     fn store(&self, host: &Host, prefix: &str) -> Arc<dyn Store> {
-        let endpoint = format!("http://{}", self.address);
+        Self::store_at(host, &format!("http://{}", self.address), prefix, tls::Client::refusing())
+    }
+
+    fn store_at(host: &Host, endpoint: &str, prefix: &str, tls: tls::Client) -> Arc<dyn Store> {
         let variables = [
-            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ENDPOINT_URL", endpoint),
             ("AWS_ACCESS_KEY_ID", "key"),
             ("AWS_SECRET_ACCESS_KEY", "secret-key"),
             ("AWS_REGION", "us-east-1"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let settings = S3Settings::new(&format!("s3://bucket/{prefix}"), &variables).unwrap();
-        Arc::new(S3Store::open(host, &settings, tls::Client::refusing()).unwrap())
+        Arc::new(S3Store::open(host, &settings, tls).unwrap())
     }
 }
 
@@ -106,6 +111,61 @@ async fn a_bucket_conforms() {
     }
     probe::probe(&store, "probe", host.entropy.as_ref()).await.unwrap();
     assert_eq!(store.list_all("", "").await.unwrap(), Vec::new(), "both clean up");
+}
+
+/// A proxy that takes TLS before the server. It ends with the test.
+struct TlsProxy {
+    process: Child,
+    port: u16,
+}
+
+impl TlsProxy {
+    fn start(authority: &Authority, server: &S3Server) -> Self {
+        let (cert, key) = authority.good("store", EC);
+        let mut process = Command::new("python3")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/tls_proxy.py"))
+            .args([&cert, &key])
+            .arg(server.address.port().to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self { process, port: line.trim().parse().unwrap() }
+    }
+}
+
+impl Drop for TlsProxy {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_behind_tls_conforms_and_a_stranger_is_not_spoken_to() {
+    let Some(server) = S3Server::start(&[]) else { return };
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let proxy = TlsProxy::start(&authority, &server);
+    let (host, register) = (host(), Register::default());
+    let endpoint = format!("https://localhost:{}", proxy.port);
+    let trusting = |authority: &Authority| register.note_client(tls::Client::trusting(&authority.pem()).unwrap());
+    let store = S3Server::store_at(&host, &endpoint, "some/prefix", trusting(&authority));
+    for check in conformance::run(&store, "conformance").await.unwrap() {
+        println!("met over TLS: {check}");
+    }
+    let (negotiated, refused) = register.outgoing().counts();
+    println!("negotiated: {negotiated:?}");
+    assert!(!negotiated.is_empty() && refused == 0);
+
+    let store = S3Server::store_at(&host, &endpoint, "some/prefix", trusting(&stranger));
+    let error = store.create("a", "1".into()).await.unwrap_err();
+    let chain = helios::api::error::chain(&error);
+    assert!(chain.contains("UnknownIssuer"), "{chain}");
+    assert!(register.outgoing().counts().1 > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

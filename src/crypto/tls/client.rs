@@ -88,7 +88,7 @@ fn named(name: &str, error: &io::Error) -> io::Error {
     let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<Error>());
     let meaning = match inside {
         Some(Error::AlertReceived(AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion))
-        | Some(Error::PeerIncompatible(_) | Error::PeerMisbehaved(_)) => SPOKEN,
+        | Some(Error::PeerIncompatible(_)) => SPOKEN,
         Some(Error::InvalidCertificate(CertificateError::BadSignature)) => SHORT_KEY,
         _ => "",
     };
@@ -96,4 +96,4 @@ fn named(name: &str, error: &io::Error) -> io::Error {
 }
 
 const SPOKEN: &str = ". This side speaks TLS 1.3 and 1.2 with AES-GCM, over P-256, P-384 or X25519MLKEM768, with an extended master secret";
-const SHORT_KEY: &str = ". An RSA key of less than 2048 bits is refused so";
+const SHORT_KEY: &str = ". An RSA key of less than 2048 bits is refused in this way too";

@@ -334,7 +334,8 @@ pub(super) fn unnamed_documents(files: &[String], readme: &str) -> Vec<String> {
 pub(super) fn places(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        if path.ends_with("Cargo.lock") && line.starts_with("source = ") {
+        let is_lock = path.ends_with("Cargo.lock") || path.ends_with("Cargo.exact.lock");
+        if is_lock && line.starts_with("source = ") {
             continue;
         }
         for word in PLACES {

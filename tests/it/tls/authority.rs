@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// An authority and what it has signed, in a folder of its own.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     folder: TempDir,
 }
 
@@ -18,19 +18,21 @@ pub(super) struct Wanted<'a> {
     pub(super) dates: [&'a str; 2],
 }
 
-pub(super) const EC: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+pub(crate) const EC: &[&str] = &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
 pub(super) const RSA: &[&str] = &["rsa:2048"];
 pub(super) const SHORT_RSA: &[&str] = &["rsa:1024"];
 pub(super) const LOCALHOST: &str = "DNS:localhost,IP:127.0.0.1";
 pub(super) const GOOD_FOR_LONG: [&str; 2] = ["20200101000000Z", "20991231000000Z"];
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let authority = Self { folder: tempfile::tempdir().unwrap() };
         let path = |name: &str| authority.path(name).to_str().unwrap().to_owned();
         fs::write(path("serial"), "01\n").unwrap();
         fs::write(path("index"), "").unwrap();
-        let mut args = vec!["req", "-x509", "-nodes", "-days", "3650", "-subj", "/CN=authority of a test", "-newkey"];
+        // Each has a name of its own: two of one name would be taken for one whose signature is wrong.
+        let name = format!("/CN=authority in {}", authority.folder.path().file_name().unwrap().display());
+        let mut args = vec!["req", "-x509", "-nodes", "-days", "3650", "-subj", &name, "-newkey"];
         args.extend(EC);
         let (key, cert) = (path("ca.key"), path("ca.pem"));
         args.extend(["-keyout", &key, "-out", &cert, "-addext", "basicConstraints=critical,CA:TRUE"]);
@@ -42,7 +44,7 @@ impl Authority {
         self.folder.path().join(name)
     }
 
-    pub(super) fn pem(&self) -> Vec<u8> {
+    pub(crate) fn pem(&self) -> Vec<u8> {
         fs::read(self.path("ca.pem")).unwrap()
     }
 
@@ -84,7 +86,7 @@ impl Authority {
         (cert, key)
     }
 
-    pub(super) fn good(&self, name: &str, key: &[&str]) -> (PathBuf, PathBuf) {
+    pub(crate) fn good(&self, name: &str, key: &[&str]) -> (PathBuf, PathBuf) {
         self.sign(name, &Wanted { key, names: LOCALHOST, dates: GOOD_FOR_LONG })
     }
 }

@@ -5,3 +5,5 @@ mod authority;
 mod client;
 mod pair;
 mod server;
+
+pub(crate) use authority::{Authority, EC};

@@ -46,6 +46,9 @@ pub enum Command {
     /// Look into a block file
     #[command(subcommand)]
     Block(BlockCommand),
+    /// Check an offline upgrade bundle before anything of it is used
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// The cryptographic module that this binary is built on
     #[command(subcommand)]
     Fips(FipsCommand),
@@ -286,6 +289,24 @@ pub enum BlockCommand {
     },
 }
 
+/// `helios bundle`
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Check that a bundle is what the holder of a key signed: nothing changed, missing or added
+    #[command(after_help = BUNDLE_EXAMPLES)]
+    Verify {
+        /// The bundle, a plain tar file; it is read once and nothing is unpacked
+        #[arg(value_name = "BUNDLE")]
+        bundle: PathBuf,
+        /// The public key to check by: PEM (`BEGIN PUBLIC KEY`), ECDSA on P-256 or P-384
+        #[arg(long, value_name = "PUB.pem")]
+        key: PathBuf,
+        /// Say it as one JSON object, also if the bundle is refused
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// `helios settings`
 #[derive(Args, Debug)]
 pub struct SettingsArgs {
@@ -353,6 +374,27 @@ Examples:
   helios verify --shared-store s3://bucket/prefix      with the AWS_... variables of the nodes
 
 Nothing is changed.";
+
+const BUNDLE_EXAMPLES: &str = "\
+Examples:
+  helios bundle verify helios-1.2.0-upgrade.tar --key helios-release.pem
+  helios bundle verify helios-1.2.0-upgrade.tar --key helios-release.pem --json
+
+The answer is worth as much as the key: get it by another way than the bundle, and compare the
+fingerprint that is printed with the one that was published. The same by hand:
+  openssl pkey -pubin -in helios-release.pem -outform der | sha256sum
+
+A bundle begins with manifest.json, which lists the path, length and SHA-256 digest of each file,
+and manifest.sig, an ECDSA signature over it; then come exactly these files. It is refused if the
+signature is not of this key, a file is changed, missing, there twice or not listed, a path leads
+elsewhere, a member is a link or anything but a plain file, the tar file ends early, its format is
+newer than this program, or it is larger than a release can be.
+
+Exit codes:
+  0  verified: every file is as signed
+  1  the bundle or the key could not be read
+  2  the command line is wrong
+  4  refused: use nothing of the bundle";
 
 const ADOPT_EXAMPLES: &str = "\
 Examples:

@@ -8,6 +8,7 @@
 
 mod args;
 mod block;
+mod bundle;
 pub mod client;
 mod crypto;
 pub mod demo;
@@ -102,6 +103,7 @@ impl Ready {
             (Command::Verify(args), _) => verify::run(host, args).await,
             (Command::Store(command), _) => store::run(host, command).await,
             (Command::Block(command), _) => block::run(&command),
+            (Command::Bundle(command), _) => bundle::run(&command),
             (Command::Fips(FipsCommand::Status { json }), _) => crypto::status(json),
             (Command::Key(KeyCommand::New { path }), _) => crypto::new_key(&host, &path).await,
             (Command::Settings(args), _) => show_settings::run(&args),

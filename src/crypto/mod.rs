@@ -16,6 +16,7 @@ pub mod module;
 pub mod register;
 pub mod report;
 mod seal;
+pub mod signature;
 mod status;
 pub mod tls;
 

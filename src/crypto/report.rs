@@ -194,6 +194,11 @@ fn services() -> Vec<Service> {
             format!("keys of at least {HMAC_KEY_BYTES_MIN} bytes"),
         ),
         service(
+            "ECDSA on P-256 and P-384",
+            "checks signatures of upgrade bundles",
+            "only DER signatures and uncompressed points".into(),
+        ),
+        service(
             "TLS 1.3, TLS 1.2",
             "the TLS port, the object store",
             format!(

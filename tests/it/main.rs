@@ -6,6 +6,7 @@
 // All of this is test code, helpers too.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod bundle;
 mod cli;
 mod demo;
 mod engine;

@@ -1,10 +1,12 @@
 //! What signs requests: the module, through the room `crypto`.
 
+use object_store::aws::AmazonS3ConfigKey;
 use object_store::client::{CryptoProvider, DigestAlgorithm, DigestContext, HmacContext, Signer, SigningAlgorithm};
 use object_store::{Error, Result};
 
+use super::SettingsError;
 use crate::chain::store::BoxError;
-use crate::crypto::{HmacSha256, SHA256_BYTES, Sha256};
+use crate::crypto::{HMAC_KEY_BYTES_MIN, HmacSha256, SHA256_BYTES, Sha256};
 
 /// Lends the module to the client of the store.
 #[derive(Debug)]
@@ -30,6 +32,18 @@ impl CryptoProvider for ModuleCrypto {
 
     fn sign(&self, algorithm: SigningAlgorithm, _pem: &[u8]) -> Result<Box<dyn Signer>> {
         Err(unknown(format!("{algorithm:?}")))
+    }
+}
+
+/// Refuses a secret key that signs nothing, where it is known before the first request.
+///
+/// # Errors
+/// If there is one that is too short.
+pub(super) fn check_secret(options: &[(AmazonS3ConfigKey, String)]) -> Result<(), SettingsError> {
+    let mut secrets = options.iter().filter(|(key, _)| *key == AmazonS3ConfigKey::SecretAccessKey);
+    match secrets.all(|(_, secret)| SCHEME.len() + secret.len() >= HMAC_KEY_BYTES_MIN) {
+        true => Ok(()),
+        false => Err(SettingsError(SHORT_SECRET.to_owned())),
     }
 }
 
@@ -75,7 +89,9 @@ fn failed(why: impl Into<BoxError>) -> Error {
 
 const NOT_AGAIN: &str = "the client uses a context once";
 const SHORT_SECRET: &str = "requests cannot be signed: the secret key must have 10 characters or more";
-const _: () = assert!("AWS4".len() + 10 == crate::crypto::HMAC_KEY_BYTES_MIN, "SHORT_SECRET says so");
+/// What stands before the secret in the first key of a signature.
+const SCHEME: &str = "AWS4";
+const _: () = assert!(SCHEME.len() + 10 == HMAC_KEY_BYTES_MIN, "SHORT_SECRET says so");
 
 #[cfg(test)]
 mod tests {
@@ -88,5 +104,8 @@ mod tests {
         assert!(hmac("0123456789") && !hmac("012345678"));
         let error = ModuleCrypto.hmac(DigestAlgorithm::Sha256, b"AWS4short").err().unwrap();
         assert!(error.to_string().contains("10 characters"), "{error}");
+        let check = |secret: &str| check_secret(&[(AmazonS3ConfigKey::SecretAccessKey, secret.to_owned())]);
+        assert!(check("0123456789").is_ok() && check_secret(&[]).is_ok());
+        assert!(check("012345678").unwrap_err().to_string().contains("10 characters"));
     }
 }

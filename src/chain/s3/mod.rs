@@ -57,6 +57,7 @@ impl S3Store {
     /// # Errors
     /// If the settings don't name a bucket and a way to it.
     pub fn open(host: &Host, settings: &S3Settings, tls: tls::Client) -> Result<Self, SettingsError> {
+        crypto::check_secret(&settings.options)?;
         let requests = Arc::<Counter>::default();
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let builder =

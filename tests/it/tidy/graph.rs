@@ -15,6 +15,19 @@ fn the_only_cryptography_in_the_graph_is_aws_lc_rs() {
     assert!(banned.is_empty(), "only object_store may bring {banned:?}; see deny.toml");
 }
 
+/// `aws-lc-sys` stays in the graph, because rustls names it; `fips/symbols.py` shows that nothing of it is linked.
+#[test]
+fn a_fips_build_adds_the_validated_module_and_no_other_cryptography() {
+    let graph = |edges| dependencies(&["--edges", edges, "--no-default-features", "--features", "fips"]);
+    let crates = graph("normal,build");
+    assert!(crates.iter().any(|name| name == "aws-lc-fips-sys"), "the listing must hold what is known to be there");
+    let banned: Vec<_> = crates.iter().filter(|name| is_banned(name)).collect();
+    assert_eq!(banned, OBJECT_STORE_CRYPTO, "cryptography outside aws-lc-rs; see deny.toml");
+    let plain = dependencies(&["--edges", "normal", "--no-default-features"]);
+    let added: Vec<_> = graph("normal").into_iter().filter(|name| !plain.contains(name)).collect();
+    assert_eq!(added, ["aws-lc-fips-sys"]);
+}
+
 #[test]
 fn randomness_and_clocks_of_others_are_not_in_the_binary() {
     let crates = dependencies(&["--edges", "normal", "--prune", "object_store"]);
@@ -33,7 +46,7 @@ fn other_cryptography_would_be_noticed() {
 }
 
 /// The names of the crates that the shipped workspace depends on, on this platform.
-fn dependencies(arguments: &[&str]) -> Vec<String> {
+pub(super) fn dependencies(arguments: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", "helios", "--prefix", "none", "--format", "{p}", "--offline", "--locked"])
         .args(arguments)

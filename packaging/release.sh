@@ -3,6 +3,7 @@
 #
 #   packaging/release.sh OUT                     sign with the keys that the variables name
 #   packaging/release.sh --throw-away OUT        make keys for this once; nobody will trust what they sign
+#                                                (HELIOS_THROW_AWAY_KEYS: a folder that keeps them for the next time)
 #
 #   HELIOS_RELEASE_GPG_KEY     OpenPGP key, by fingerprint: in gpg's key ring, its agent or a card
 #   HELIOS_RELEASE_BUNDLE_KEY  ECDSA P-384 key: a PEM file, or a URI that openssl opens
@@ -14,7 +15,7 @@
 # docs/verify.md says how a user checks each file.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 die() { echo "release: $*" >&2; exit 1; }
 
 throw_away=
@@ -28,13 +29,11 @@ work=$(mktemp -d)
 trap 'gpgconf --kill gpg-agent 2>/dev/null || true; rm -rf "$work"' EXIT
 
 if [[ -n $throw_away ]]; then
-    export GNUPGHOME=$work/gnupg
-    mkdir -m 700 "$GNUPGHOME"
-    gpg --batch --quiet --passphrase '' --quick-generate-key 'Throw-away key, trust it for nothing' rsa3072 sign 1d 2>/dev/null
-    HELIOS_RELEASE_GPG_KEY=$(gpg --batch --with-colons --list-secret-keys | awk -F: '/^fpr/ { print $10; exit }')
-    HELIOS_RELEASE_BUNDLE_KEY=$work/bundle.pem
-    openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$HELIOS_RELEASE_BUNDLE_KEY" 2>/dev/null ||
-        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out "$HELIOS_RELEASE_BUNDLE_KEY" 2>/dev/null
+    keys=${HELIOS_THROW_AWAY_KEYS:-$work/keys}
+    "$ROOT/packaging/throw-away-keys.sh" "$keys"
+    export GNUPGHOME=$keys/gnupg
+    HELIOS_RELEASE_GPG_KEY=$(cat "$keys/fingerprint")
+    HELIOS_RELEASE_BUNDLE_KEY=$keys/bundle.pem
 else
     # Only an agent that this script started is ended with it.
     trap 'rm -rf "$work"' EXIT
@@ -42,7 +41,7 @@ else
     [[ -z $(git -C "$ROOT" status --porcelain) ]] || die "the tree has changes: commit them, or nobody can build this again"
 fi
 key=$HELIOS_RELEASE_GPG_KEY
-sign() { gpg --batch --yes --quiet --local-user "$key" --digest-algo SHA512 --armor --detach-sign "$@"; }
+sign() { gpg --batch --yes --quiet --no-auto-check-trustdb --local-user "$key" --digest-algo SHA512 --armor --detach-sign "$@"; }
 
 # --- the server and its packages ---
 
@@ -60,7 +59,8 @@ rpm=helios-$VERSION-1.x86_64.rpm
 cd "$out"
 # What somebody who builds it again gets: a signature is inside of the RPM, and cannot be taken out to the byte.
 sha256sum "$rpm" >"$rpm.unsigned.sha256"
-rpmsign --addsign --define "_gpg_name $key" --define '_gpg_digest_algo sha256' "$rpm" >/dev/null
+tty -s || export GPG_TTY=/dev/null
+rpmsign --addsign --define "__gpg $(command -v gpg)" --define "_gpg_name $key" --define '_gpg_digest_algo sha256' "$rpm" >/dev/null
 
 # --- what says what they are ---
 

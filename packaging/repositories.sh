@@ -13,7 +13,7 @@ key=$1
 mkdir -p "$2/apt/pool/main/h/helios" "$2/apt/dists/stable/main/binary-amd64" "$2/yum"
 out=$(realpath "$2")
 shift 2
-sign() { gpg --batch --yes --quiet --local-user "$key" --digest-algo SHA512 "$@"; }
+sign() { gpg --batch --yes --quiet --no-auto-check-trustdb --local-user "$key" --digest-algo SHA512 "$@"; }
 
 for package in "$@"; do
     case $package in
@@ -22,13 +22,16 @@ for package in "$@"; do
     esac
 done
 
+# No digest that is broken.
+digests=(-o APT::FTPArchive::MD5=false -o APT::FTPArchive::SHA1=false)
+
 cd "$out/apt"
 packages=dists/stable/main/binary-amd64/Packages
-apt-ftparchive packages pool >"$packages"
+apt-ftparchive "${digests[@]}" packages pool >"$packages"
 gzip -9nkf "$packages"
 xz -kf "$packages"
 rm -f dists/stable/{InRelease,Release,Release.gpg}
-apt-ftparchive \
+apt-ftparchive "${digests[@]}" \
     -o APT::FTPArchive::Release::Origin=HeliosLogs \
     -o APT::FTPArchive::Release::Label=HeliosLogs \
     -o APT::FTPArchive::Release::Suite=stable \
@@ -42,5 +45,5 @@ sign --clearsign --output dists/stable/InRelease dists/stable/Release
 sign --armor --detach-sign --output dists/stable/Release.gpg dists/stable/Release
 
 cd "$out/yum"
-createrepo_c --quiet --revision "$SOURCE_DATE_EPOCH" --set-timestamp-to-revision .
+createrepo_c --quiet --no-database --revision "$SOURCE_DATE_EPOCH" --set-timestamp-to-revision .
 sign --armor --detach-sign --output repodata/repomd.xml.asc repodata/repomd.xml

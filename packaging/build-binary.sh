@@ -14,7 +14,5 @@ shift
 
 cd "$ROOT"
 cargo build --release --locked --bin helios "$@"
-built=${CARGO_TARGET_DIR:-$ROOT/target}/release/helios
-objcopy --only-keep-debug "$built" "$out/helios.debug"
-strip --strip-all --remove-section=.comment -o "$out/helios" "$built"
+"$ROOT/packaging/strip.sh" "${CARGO_TARGET_DIR:-$ROOT/target}/release/helios" "$out"
 sha256sum "$out/helios"

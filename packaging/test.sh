@@ -250,8 +250,8 @@ rootfs() {
     local tar=$CACHE/bookworm-$(printf '%s' "$packages" | sha256sum | cut -c1-12).tar
     if [[ ! -s $tar ]]; then
         mkdir -p "$CACHE"
-        mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "$tar.new" >&2
-        mv "$tar.new" "$tar"
+        mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "${tar%.tar}-new.tar" >&2
+        mv "${tar%.tar}-new.tar" "$tar"
     fi
     rm -rf "$1"
     mkdir -p "$1"

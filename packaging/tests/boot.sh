@@ -17,7 +17,7 @@ Wants=multi-user.target
 After=multi-user.target
 [Service]
 Type=oneshot
-TimeoutStartSec=600
+TimeoutStartSec=300
 ExecStart=/bin/bash -c '/root/script >/root/log 2>&1; echo $? >/root/status'
 ExecStopPost=systemctl poweroff --no-block
 UNIT

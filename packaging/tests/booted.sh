@@ -101,14 +101,17 @@ check "the key of before the removal is there" is "$(sha256sum /etc/helios/crede
 
 # --- purge ---
 check "the package is purged" apt_get purge helios
-check "purge says what it deleted" grep -q 'helios: deleted the settings /etc/helios/helios.env' /tmp/check
+cp /tmp/check /tmp/said
+check "purge says what it deleted" grep -q 'helios: deleted the settings /etc/helios/helios.env' /tmp/said
+check "and what it kept" grep -q 'helios: kept the stored events in /var/lib/helios' /tmp/said
 apt_get install helios >/dev/null 2>&1
 await answers
 check "a purge has kept the data" all_found
 check "and the key" is "$(sha256sum /etc/helios/credentials/control.key)" "$key"
 export HELIOS_PURGE_DATA=yes
 check "the package is purged with its data" apt_get purge helios
-check "purge says that it deletes the data" grep -q 'helios: deleting all stored events in /var/lib/helios' /tmp/check
+cp /tmp/check /tmp/said
+check "purge says that it deletes the data" grep -q 'helios: deleting all stored events in /var/lib/helios' /tmp/said
 check "the data is gone" test ! -e /var/lib/helios
 check "the keys are gone" test ! -e /etc/helios
 

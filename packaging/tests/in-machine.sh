@@ -31,8 +31,15 @@ refuse() {
     check "$what" grep -qE "$said" /tmp/refused
 }
 
-# Until the command succeeds: for what systemd does in its own time. Bounded by the test's own unit.
-await() { until "$@" >/dev/null 2>&1; do sleep 0.1; done; }
+# Until the command succeeds: for what systemd does in its own time, half a minute at most.
+await() {
+    local tries
+    for ((tries = 0; tries < 300; tries++)); do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.1
+    done
+    check "waited for" "$@"
+}
 
 answers() { curl -fsS -o /dev/null "$URL/readyz"; }
 

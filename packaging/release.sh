@@ -7,7 +7,7 @@
 #
 #   HELIOS_RELEASE_GPG_KEY     OpenPGP key, by fingerprint: in gpg's key ring, its agent or a card
 #   HELIOS_RELEASE_BUNDLE_KEY  ECDSA P-384 key: a PEM file, or a URI that openssl opens
-#   HELIOS_RELEASE_BINARY      a stripped server that is built already; else fips/build.sh makes it
+#   HELIOS_RELEASE_BINARY      a stripped server that is built already; else build-binary.sh --fips makes it
 #   HELIOS_RELEASE_FEATURES    the cargo features it was built with: `--features fips` unless set
 #   HELIOS_BUILDER_ID          URI of the builder in the provenance
 #
@@ -48,7 +48,7 @@ sign() { gpg --batch --yes --quiet --no-auto-check-trustdb --local-user "$key" -
 read -ra features <<<"${HELIOS_RELEASE_FEATURES---features fips}"
 binary=${HELIOS_RELEASE_BINARY:-}
 if [[ -z $binary ]]; then
-    CARGO_NET_OFFLINE=true "$ROOT/fips/build.sh" "$work/build"
+    CARGO_NET_OFFLINE=true "$ROOT/packaging/build-binary.sh" --fips "$work/build"
     binary=$work/build/helios
 fi
 "$ROOT/packaging/stage.sh" "$binary" "$work/stage" "${features[@]}"

@@ -1,14 +1,13 @@
 //! The program `helios`: logging, the real machine, the command.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use helios::cli::{Arguments, Ready};
+use helios::cli::{Arguments, Ready, log_to_stderr};
 use helios::crypto::Random;
 use helios::host::real;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let ready = match Ready::new(Arguments::parse().command) {
@@ -25,19 +24,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(ready: Ready) -> io::Result<ExitCode> {
+fn run(mut ready: Ready) -> io::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("helios").build()?;
-    let host = real::host(Arc::new(Random::new()), ready.cpu_workers())?;
+    let host = real::host_with_sockets(Arc::new(Random::new()), ready.cpu_workers(), ready.take_sockets())?;
     Ok(runtime.block_on(ready.run(host)))
-}
-
-/// For people on a terminal, JSON for collectors elsewhere.
-fn log_to_stderr(filter: &str) {
-    let filter = EnvFilter::builder().parse_lossy(filter);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    if io::stderr().is_terminal() {
-        subscriber.with_target(false).init();
-    } else {
-        subscriber.json().flatten_event(true).init();
-    }
 }

@@ -13,6 +13,7 @@ pub mod demo;
 mod export;
 mod ingest;
 mod lines;
+mod logging;
 mod offline;
 mod output;
 mod remote;
@@ -29,14 +30,17 @@ use std::process::ExitCode;
 
 pub use args::{Arguments, Command};
 use client::ClientError;
+pub use logging::log_to_stderr;
 
 use crate::api::error::chain;
 use crate::host::Host;
+use crate::host::real::HandedDown;
 
 /// A command that is ready to run.
 pub struct Ready {
     command: Command,
     serve: Option<serve::Plan>,
+    handed_down: HandedDown,
 }
 
 impl Ready {
@@ -45,14 +49,24 @@ impl Ready {
     /// # Errors
     /// If the settings cannot be used.
     pub fn new(command: Command) -> Result<Self, Failure> {
+        let mut handed_down = HandedDown::default();
         let serve = match &command {
             Command::Serve(args) => {
-                let (settings, _, notices) = show_settings::load(args)?;
+                let (mut settings, _, notices) = show_settings::load(args)?;
+                handed_down = HandedDown::take()?;
+                if let Some(address) = handed_down.address() {
+                    (settings.host, settings.port) = (address.ip(), address.port());
+                }
                 Some(serve::Plan::new(settings, notices)?)
             }
             _ => None,
         };
-        Ok(Self { command, serve })
+        Ok(Self { command, serve, handed_down })
+    }
+
+    /// The sockets that the service manager handed to `helios serve`; the second time none.
+    pub fn take_sockets(&mut self) -> HandedDown {
+        std::mem::take(&mut self.handed_down)
     }
 
     /// Threads for work that burns CPU.

@@ -13,6 +13,7 @@ use crate::cluster::{ClusterSettings, StoreAddress, open_untested};
 use crate::control::Place;
 use crate::engine;
 use crate::host::Host;
+use crate::host::real::ServiceManager;
 use crate::host_select;
 use crate::node::{Membership, Node, NodeSettings};
 use crate::query::QueryLimits;
@@ -42,6 +43,7 @@ pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
         warn!("{notice}");
     }
     let mut signals = Signals::new()?;
+    let manager = ServiceManager::starting(&host);
     let membership = host_select! {
         membership = membership(&host, &settings) => membership?,
         name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the shared store answered"))),
@@ -52,8 +54,11 @@ pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
         }
         name = signals.next() => return Err(Failure::new(format!("stopped by {name} before the log was read"))),
     };
-    output::say(&greeting(node.addr(), &settings));
+    let greeting = greeting(node.addr(), &settings);
+    output::say(&greeting);
+    manager.ready(&greeting);
     let name = signals.next().await;
+    manager.stopping();
     info!(signal = name, "stopping: requests that run may end, events are flushed");
     node.stop().await;
     info!("everything is flushed, good bye");

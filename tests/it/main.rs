@@ -23,5 +23,6 @@ mod query_oracle;
 mod query_reads;
 mod query_results;
 mod server;
+mod service_manager;
 mod shared_store;
 mod tidy;

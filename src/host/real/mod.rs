@@ -11,6 +11,7 @@ mod cpu;
 mod disk;
 mod net;
 mod pool;
+mod service;
 mod tasks;
 
 use std::io;
@@ -22,6 +23,7 @@ pub use clock::RealClock;
 pub use cpu::RealCpu;
 pub use disk::RealDisk;
 pub use net::RealNet;
+pub use service::{HandedDown, ServiceManager};
 pub use tasks::RealTasks;
 
 /// The machine that this process runs on, with `workers` threads for CPU-bound work. Its tasks, timers
@@ -30,10 +32,18 @@ pub use tasks::RealTasks;
 /// # Errors
 /// If the operating system refuses to start a thread.
 pub fn host(entropy: Arc<dyn Entropy>, workers: usize) -> io::Result<Host> {
+    host_with_sockets(entropy, workers, HandedDown::default())
+}
+
+/// As [`host`], with the sockets that the process was handed.
+///
+/// # Errors
+/// As [`host`].
+pub fn host_with_sockets(entropy: Arc<dyn Entropy>, workers: usize, handed_down: HandedDown) -> io::Result<Host> {
     Ok(Host {
         clock: Arc::new(RealClock::new()),
         disk: Arc::new(RealDisk::new()?),
-        net: Arc::new(RealNet),
+        net: Arc::new(RealNet::new(handed_down)),
         entropy,
         tasks: Arc::new(RealTasks),
         cpu: CpuPool::new(Arc::new(RealCpu::new(workers)?)),

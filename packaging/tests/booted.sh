@@ -11,6 +11,9 @@ owner() { stat -c '%U:%G %a' "$1"; }
 main_pid() { property helios MainPID; }
 another_pid() { [[ $(main_pid) != "$before" && $(main_pid) != 0 ]]; }
 
+# A line that systemd does not know is a warning with the unit's file and line.
+understood() { ! journalctl -b --no-pager -o cat | grep -E 'helios[^ ]*\.(service|socket|conf):[0-9]+: '; }
+
 gpg_key=/usr/share/keyrings/helios.asc
 cp /srv/helios/helios-release.asc $gpg_key
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
@@ -28,6 +31,7 @@ check "the key is root's alone" is "$(owner /etc/helios/credentials/control.key)
 check "nobody else looks into the data" is "$(owner /var/lib/helios)" "helios:helios 700"
 check "the settings are for the server to read" is "$(owner /etc/helios)" "root:helios 750"
 check "it listens on loopback only" is "$(ss -Hltn | awk '{ print $4 }' | sort -u)" 127.0.0.1:7300
+check "systemd understands every line of the units" understood
 check "events are taken" ingest 1000
 check "and found" all_found
 key=$(sha256sum /etc/helios/credentials/control.key)
@@ -72,6 +76,7 @@ if [[ ${AIRGAP:-yes} == yes ]]; then
     check "a request is answered by a server that it starts" answers
     check "the air-gapped service is active" systemctl is-active helios
     check "it has no network of its own" test "$(readlink "/proc/$(main_pid)/ns/net")" != "$(readlink /proc/1/ns/net)"
+    check "systemd understands every line of the drop-in" understood
     check "it has the data" all_found
     check "it takes events" ingest 500
     before=$(main_pid)

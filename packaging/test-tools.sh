@@ -12,6 +12,10 @@ dnf dnf
 lintian lintian
 apt-ftparchive apt-utils
 gpg gpg
+gpg-agent gpg-agent
+gpgconf gpgconf
+systemd-analyze systemd
+xz xz-utils
 mmdebstrap mmdebstrap
 systemd-nspawn systemd-container
 openssl openssl

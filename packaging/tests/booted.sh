@@ -14,6 +14,9 @@ another_pid() { [[ $(main_pid) != "$before" && $(main_pid) != 0 ]]; }
 # A line that systemd does not know is a warning with the unit's file and line.
 understood() { ! journalctl -b --no-pager -o cat | grep -E 'helios[^ ]*\.(service|socket|conf):[0-9]+: '; }
 
+# So many starts within a minute would be taken for a server that cannot start.
+forget_starts() { systemctl reset-failed helios; }
+
 gpg_key=/usr/share/keyrings/helios.asc
 cp /srv/helios/helios-release.asc $gpg_key
 rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
@@ -45,6 +48,23 @@ check "systemd has started it again" is "$(property helios NRestarts)" 1
 check "nothing that was acknowledged is lost" all_found
 check "events are taken again" ingest 500
 
+# --- stand still ---
+mkdir -p /etc/systemd/system/helios.service.d
+printf '[Service]\nWatchdogSec=2\n' >/etc/systemd/system/helios.service.d/watchdog.conf
+systemctl daemon-reload
+forget_starts
+systemctl restart helios
+before=$(main_pid)
+kill -STOP "$before"
+await another_pid
+await answers
+check "a server that stands still is started again" grep -q 'result .watchdog' <(journalctl -u helios --no-pager -o cat)
+check "and has what was acknowledged" all_found
+rm -r /etc/systemd/system/helios.service.d
+systemctl daemon-reload
+forget_starts
+systemctl restart helios
+
 # --- upgrade ---
 echo 'HELIOS_RETENTION_DEFAULT_DAYS=400' >>/etc/helios/helios.env
 before=$(main_pid)
@@ -67,6 +87,7 @@ check "and was not even restarted" is "$(main_pid)" "$before"
 check "and has its data" all_found
 
 # --- air-gapped ---
+forget_starts
 mkdir -p /etc/systemd/system/helios.service.d
 cp /usr/share/helios/helios-airgap.conf /etc/systemd/system/helios.service.d/
 systemctl daemon-reload
@@ -91,6 +112,7 @@ await answers
 check "it has what the air-gapped one took" all_found
 
 # --- remove ---
+forget_starts
 check "the package is removed" apt_get remove helios
 check "nothing runs" is "$(systemctl is-active helios || true)" inactive
 check "the program is gone" test ! -e /usr/bin/helios

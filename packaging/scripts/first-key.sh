@@ -1,0 +1,6 @@
+# Part of postinst and of %post: the control plane's key, made by the cryptographic module, once and never replaced.
+key=/etc/helios/credentials/control.key
+if [ ! -e "$key" ]; then
+    helios key new "$key"
+    echo "helios: made the key $key. Keep a copy elsewhere: what is sealed with it cannot be read without it."
+fi

@@ -26,7 +26,10 @@ fi
 export HELIOS_THROW_AWAY_KEYS=$work/keys
 export GNUPGHOME=$work/keys/gnupg
 finish() {
-    gpgconf --kill gpg-agent 2>/dev/null || true
+    local home
+    for home in "$work"/keys/gnupg "$work"/other-keys/gnupg "$work"/user; do
+        [[ ! -d $home ]] || GNUPGHOME=$home gpgconf --kill gpg-agent 2>/dev/null || true
+    done
     [[ -n ${HELIOS_PACKAGES_WORK:-} ]] || rm -rf "$work"
 }
 trap finish EXIT

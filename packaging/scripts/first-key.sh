@@ -2,5 +2,4 @@
 key=/etc/helios/credentials/control.key
 if [ ! -e "$key" ]; then
     helios key new "$key"
-    echo "helios: made the key $key. Keep a copy elsewhere: what is sealed with it cannot be read without it."
 fi

@@ -149,10 +149,7 @@ async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
 /// Notes what is wanted, and gives all that is.
 fn want(shared: &Shared, generations: BTreeMap<PartitionKey, u64>) -> BTreeMap<PartitionKey, u64> {
     let mut pulled = lock(&shared.pulled);
-    for (key, generation) in generations {
-        let wanted = pulled.behind.entry(key).or_default();
-        *wanted = generation.max(*wanted);
-    }
+    generations.iter().for_each(|(key, &generation)| pulled.want(key, generation));
     pulled.behind.clone()
 }
 

@@ -67,6 +67,12 @@ impl Pulled {
     /// Wanted of a partition of which no generation is known to be there: whatever the chain has.
     pub(super) const ANY: u64 = u64::MAX;
 
+    /// Notes that this generation, or a later one, is wanted.
+    pub(super) fn want(&mut self, key: &PartitionKey, generation: u64) {
+        let wanted = self.behind.entry(key.clone()).or_default();
+        *wanted = generation.max(*wanted);
+    }
+
     /// What was wanted up to this generation is there, or is known not to be had. A hint for a later one, which may
     /// have come meanwhile, stays.
     pub(super) fn fulfil(&mut self, key: &PartitionKey, generation: u64) {

@@ -159,11 +159,20 @@ async fn put_blocks(
     Ok(Some(sent))
 }
 
-/// Adopts a head. Returns whether the partition stands on it, or on a later one, now.
+/// Adopts a head. Returns whether the partition stands on it, or on a later one, now. If the disk or the store failed
+/// meanwhile, the puller tries again: this node may be the only one that knows of the head.
 ///
 /// # Errors
 /// If the store could not make what was read from it durable.
 pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
+    let adopted = try_to_adopt(shared, key, head).await;
+    if adopted.is_err() {
+        lock(&shared.pulled).want(key, head.manifest.generation);
+    }
+    adopted
+}
+
+async fn try_to_adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) -> Result<bool, StoreError> {
     // ORDER: once. The history may become another one before this ends; then this is adopted as of the old one.
     let incarnation = shared.incarnation();
     // A commit that was on its way when a new history began is no part of it.
@@ -203,6 +212,7 @@ pub(super) async fn adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead
         }
         Err(AdoptError::Failed(why) | AdoptError::Stopped(why)) => {
             warn!(%why, partition = %key, "a shared generation could not be adopted and will be tried again");
+            lock(&shared.pulled).want(key, head.manifest.generation);
             Ok(false)
         }
     }

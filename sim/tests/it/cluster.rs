@@ -88,6 +88,8 @@ const FOUND: &[(u64, &str)] = &[
     (341, "a commit whose writer was gone before it had an answer was found by one node and told to none"),
     (1974, "a commit that was under way when the store was put back became the head of the new history"),
     (3374, "a gap was seen where an `upto` reached beyond what had been in a block"),
+    (3740, "a sweeper whose disk failed while it adopted what it had committed did not try again"),
+    (4108, "a sweeper whose disk failed while it adopted what it had committed did not try again"),
     (5530, "a commit that was under way when the store was put back became the head of the new history"),
     (7517, "nobody looked for a sweeper's commit of which no answer had come"),
 ];

@@ -25,13 +25,13 @@ impl Manager {
     }
 
     /// `sh -c` so that a handed socket gets its number 3; without one the line is a plain start.
-    fn start(&self, line: &str, stdin: Stdio) -> Child {
+    fn start(&self, line: &str, stdin: Stdio) -> Running {
         let mut command = Command::new("sh");
         command.args(["-c", line]).env("HELIOS", env!("CARGO_BIN_EXE_helios"));
         command.env("HELIOS_DATA_DIR", self.folder.path().join("data"));
         command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
         command.env("WATCHDOG_USEC", "200000");
-        command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        Running(command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// Takes messages until one has this line, and gives back all lines until then.
@@ -47,8 +47,25 @@ impl Manager {
     }
 }
 
-fn terminate(child: &Child) {
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+/// A server that does not outlive its test.
+struct Running(Child);
+
+impl Running {
+    fn terminate(&self) {
+        assert!(Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    fn ends_well(&mut self) -> bool {
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
@@ -61,9 +78,9 @@ fn a_service_manager_is_told_of_the_start_of_life_and_of_the_stop() {
     manager.until("WATCHDOG=1");
     let serving = manager.until("WATCHDOG=1");
     assert!(!serving.iter().any(|line| line.starts_with("EXTEND_TIMEOUT_USEC=")), "{serving:?}");
-    terminate(&child);
+    child.terminate();
     manager.until("STOPPING=1");
-    assert!(child.wait().unwrap().success());
+    assert!(child.ends_well());
 }
 
 #[test]
@@ -82,8 +99,8 @@ fn a_socket_that_is_handed_down_is_served_in_place_of_the_one_in_the_settings() 
     let mut answer = String::new();
     early.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    terminate(&child);
-    assert!(child.wait().unwrap().success());
+    child.terminate();
+    assert!(child.ends_well());
 }
 
 #[test]
@@ -92,5 +109,5 @@ fn a_handed_socket_beyond_loopback_is_refused_like_a_setting_is() {
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let line = "exec 3<&0 </dev/null; exec env LISTEN_PID=$$ LISTEN_FDS=1 \"$HELIOS\" serve";
     let mut child = manager.start(line, Stdio::from(OwnedFd::from(listener)));
-    assert!(!child.wait().unwrap().success());
+    assert!(!child.ends_well());
 }

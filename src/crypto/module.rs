@@ -1,8 +1,8 @@
 //! The cryptographic module itself: which one it is, whether it is sound, and whether what it just did was an
 //! approved service.
 //!
-//! **Promise.** In a FIPS build every call of this room into the module goes through [`call`]: what the module's
-//! service indicator does not count as approved is an error. In any other build [`call`] costs nothing and
+//! **Promise.** In a FIPS build every call of this room into the module goes through `call`: what the module's
+//! service indicator does not count as approved is an error. In any other build `call` costs nothing and
 //! refuses nothing.
 //!
 //! **Boundary.** The only place that calls C, for what aws-lc-rs does not show of the module.

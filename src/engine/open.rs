@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,7 @@ pub(crate) async fn open_to_read(
 ) -> Result<Arc<Core>, OpenError> {
     let settings = Settings::default();
     check_format(&host.disk, &root).await?;
-    let lock = lock(&host.disk, &root).await?;
+    let lock = lock(&host, &root).await?;
     let core = Arc::new(Core::new(CoreParts { host, settings, root, origin: Origin(0), lock: Some(lock), shared }));
     load(&core, &reader, Mode::Read).await?;
     Ok(core)
@@ -130,7 +131,7 @@ async fn prepare(host: &Host, root: &Path, settings: &Settings) -> Result<Box<dy
     let disk = &host.disk;
     make_root(disk, root).await.map_err(|error| OpenError::io(root, error))?;
     make(disk, root, layout::NODE_FOLDER).await?;
-    let lock = lock(disk, root).await?;
+    let lock = lock(host, root).await?;
     check_format(disk, root).await?;
     for folder in [layout::LOG_FOLDER, layout::QUARANTINE_FOLDER, layout::LOST_FOLDER] {
         make(disk, root, folder).await?;
@@ -183,13 +184,29 @@ async fn remove_temporaries(disk: &Arc<dyn Disk>, root: &Path) -> io::Result<()>
     Ok(())
 }
 
-pub(crate) async fn lock(disk: &Arc<dyn Disk>, root: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+/// Takes the directory for this process alone. A program that is ending, or a child that is not yet a program of its own
+/// and has its parent's files open, may hold the lock for a moment: that long it is waited for.
+pub(crate) async fn lock(host: &Host, root: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
     let path = root.join(layout::NODE_FOLDER).join("lock");
-    disk.lock(&path).await.map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => OpenError::InUse(root.display().to_string()),
-        _ => OpenError::io(&path, error),
-    })
+    let mut waits = 0;
+    loop {
+        match host.disk.lock(&path).await {
+            Ok(lock) => return Ok(lock),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(OpenError::io(&path, error)),
+            Err(_) if waits == LOCK_WAITS_MAX => return Err(OpenError::InUse(root.display().to_string())),
+            Err(_) => {
+                waits += 1;
+                host.clock.sleep(LOCK_WAIT).await;
+            }
+        }
+    }
 }
+
+/// Pause between two tries to take a directory.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+
+/// So often a directory that is in use is tried again.
+const LOCK_WAITS_MAX: u32 = 20;
 
 fn format_path(root: &Path) -> PathBuf {
     root.join(layout::NODE_FOLDER).join("format")

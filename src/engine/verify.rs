@@ -80,7 +80,7 @@ pub async fn verify(
 ) -> Result<VerifyReport, OpenError> {
     let disk = &host.disk;
     super::open::check_format(disk, &root).await?;
-    let _alone = super::open::lock(disk, &root).await?;
+    let _alone = super::open::lock(host, &root).await?;
     let store: Arc<dyn Store> = Arc::new(super::open::store(host, &root, &Settings::default()));
     let mut check = Check { host, root: &root, store, report: VerifyReport::default(), bytes: 0 };
     let keys = layout::list_partitions(disk, &root).await.map_err(|error| OpenError::io(&root, error))?;

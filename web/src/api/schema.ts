@@ -131,6 +131,93 @@ export interface ContextAnswer {
   warnings: string[];
 }
 
+export interface CryptoAnswer {
+  approved_mode: boolean;
+  build: "default" | "fips";
+  certificate: string;
+  /** What may be claimed of this build, and no more. */
+  claim: string;
+  /** TLS since the start of the process. */
+  connections: {
+    incoming: {
+      negotiated: ({
+        connections: number;
+        /** Of the key exchange; `resumed` where there was none. */
+        group: string;
+        suite: string;
+        version: string;
+      })[];
+      /** Handshakes that failed or did not end. */
+      refused: number;
+    };
+    outgoing: {
+      negotiated: ({
+        connections: number;
+        /** Of the key exchange; `resumed` where there was none. */
+        group: string;
+        suite: string;
+        version: string;
+      })[];
+      /** Handshakes that failed or did not end. */
+      refused: number;
+    };
+  };
+  /** Whether every part stands on the validated module. */
+  every_part_on_module: boolean;
+  keys: ({
+    age_s: number | null;
+    algorithm: string;
+    /** Of a certificate: its SHA-256. */
+    id: string;
+    purpose: string;
+    /** How often it has sealed in this life of the process. */
+    seals: number | null;
+    /** How often it may. */
+    seals_max: number | null;
+    /** When it was made, or since when it is in use. */
+    since: string | null;
+    since_is: "made" | "in_use";
+  })[];
+  listeners: ({
+    addr: string;
+    /** Whether it takes TLS alone; else it is in the clear. */
+    tls: boolean;
+  })[];
+  /** What the module says of itself. */
+  module: string;
+  /** What it must say; null in a default build. */
+  module_expected: string | null;
+  /** Hashes that protect nothing and do not come from the module. */
+  other_hashes: ({
+    algorithm: string;
+    purpose: string;
+    reason: string;
+  })[];
+  /** What is not as it must be. */
+  problems: string[];
+  /** The profile that pins the module; `none` in a default build. */
+  profile: string;
+  self_tests: "passed" | "failed" | "none";
+  service_indicator: string;
+  /** What the module is used for. */
+  services: ({
+    algorithm: string;
+    bound: string;
+    purpose: string;
+  })[];
+  tls: {
+    extended_master_secret: string;
+    fips: boolean;
+    groups: string[];
+    rsa_bits_min: number;
+    suites: string[];
+    versions: string[];
+  };
+  version: string;
+  /** What the reader must know to read the answer rightly. */
+  warnings: string[];
+}
+
 export interface DiscoverAnswer {
   fields: FieldSummary[];
   /** Whether something is missing; the warnings say what. */

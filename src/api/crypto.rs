@@ -10,7 +10,7 @@ use super::call::{Call, json as answer};
 use crate::crypto::register::KeyInUse;
 use crate::crypto::tls::Tally;
 use crate::crypto::{Register, Report};
-use crate::event::time::format_rfc3339;
+use crate::event::time::{SECOND_NS, format_rfc3339};
 use crate::host::UnixNanos;
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ fn counts(tally: &Tally) -> Value {
 }
 
 fn shown(key: &KeyInUse, now: UnixNanos) -> Value {
-    let age = |since: UnixNanos| now.0.saturating_sub(since.0).max(0) / NANOS_PER_SECOND;
+    let age = |since: UnixNanos| now.0.saturating_sub(since.0).max(0) / SECOND_NS;
     json!({
         "purpose": key.purpose,
         "id": key.id,
@@ -63,5 +63,3 @@ fn shown(key: &KeyInUse, now: UnixNanos) -> Value {
         "seals_max": key.seals.map(|(_, most)| most),
     })
 }
-
-const NANOS_PER_SECOND: i64 = 1_000_000_000;

@@ -55,7 +55,7 @@ pub struct Server {
 pub struct Secure {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Certificate and key.
+    /// Certificate and key, which whoever opened them has noted in the server's register.
     pub tls: Arc<tls::Server>,
 }
 
@@ -97,9 +97,8 @@ impl Server {
         let slots = Arc::new(Semaphore::new(connections_max as usize));
         let stopping = app.stopping.clone();
         app.register.note_listener(addr, false);
-        if let Some(((_, addr), tls)) = &secure {
+        if let Some(((_, addr), _)) = &secure {
             app.register.note_listener(*addr, true);
-            app.register.note_server(tls);
         }
         let common = Common { host: host.clone(), service: Routes::new(app), slots: slots.clone(), stopping };
         let secure = secure.map(|((listener, addr), tls)| SecurePort::start(common.clone(), listener, addr, tls));

@@ -7,12 +7,22 @@ use super::{EXIT_CRYPTO, Failure, output};
 use crate::crypto::{Random, Report, key_file};
 use crate::host::Host;
 
+/// Asks the module how it is, which tests itself meanwhile.
+///
+/// # Errors
+/// As [`gate`].
+pub(super) fn checked() -> Result<Report, Failure> {
+    let report = Report::new();
+    gate(&report)?;
+    Ok(report)
+}
+
 /// Whether the module and what stands on it are as they must be.
 ///
 /// # Errors
 /// If this is a FIPS build, and they are not.
-pub(super) fn gate() -> Result<(), Failure> {
-    Report::new().gate().map_err(|unfit| Failure::with_code(EXIT_CRYPTO, unfit.to_string()))
+pub(super) fn gate(report: &Report) -> Result<(), Failure> {
+    report.gate().map_err(|unfit| Failure::with_code(EXIT_CRYPTO, unfit.to_string()))
 }
 
 /// `helios fips status`

@@ -87,13 +87,12 @@ impl Ready {
     /// Runs the command to its end and returns the code to exit with. Says on standard error what went
     /// wrong.
     pub async fn run(self, host: Host) -> ExitCode {
-        if !self.command.may_run_unchecked()
-            && let Err(failure) = crypto::gate()
-        {
-            return failure.report();
-        }
+        let report = match (!self.command.may_run_unchecked()).then(crypto::checked).transpose() {
+            Ok(report) => report,
+            Err(failure) => return failure.report(),
+        };
         let done = match (self.command, self.serve) {
-            (Command::Serve(_), Some(plan)) => serve::run(host, plan).await,
+            (Command::Serve(_), Some(plan)) => serve::run(host, plan, report.expect("it is no exception")).await,
             (Command::Serve(_), None) => unreachable!("a plan was made for it"),
             (Command::Demo(args), _) => demo::run(host, args).await,
             (Command::Search(args), _) => search::run(host, args).await,

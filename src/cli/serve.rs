@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::settings::{Notice, Settings};
-use super::{EXIT_CRYPTO, Failure, output};
+use super::{Failure, crypto, output};
 use crate::api::Secure;
 use crate::api::access::Door;
 use crate::cluster::{ClusterSettings, StoreAddress, open_untested};
@@ -42,7 +42,7 @@ impl Plan {
 }
 
 /// Serves until a signal says stop, then drains and flushes.
-pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
+pub(super) async fn run(host: Host, plan: Plan, report: Report) -> Result<(), Failure> {
     let Plan { settings, notices, door } = plan;
     for notice in &notices {
         warn!("{notice}");
@@ -50,7 +50,7 @@ pub(super) async fn run(host: Host, plan: Plan) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let manager = ServiceManager::starting(&host);
     let mut hangup = Signals::hangup()?;
-    let register = Register::new(Random::new(), Report::new());
+    let register = Register::new(Random::new(), report);
     let secure = secure(&host, &settings, &register).await?;
     let membership = host_select! {
         membership = membership(&host, &settings, &register) => membership?,
@@ -95,7 +95,7 @@ async fn secure(host: &Host, settings: &Settings, register: &Register) -> Result
 /// Says once on what cryptography this server stands, and refuses one that a FIPS build may not stand on.
 fn audit(register: &Register) -> Result<(), Failure> {
     let report = register.report();
-    report.gate().map_err(|unfit| Failure::with_code(EXIT_CRYPTO, unfit.to_string()))?;
+    crypto::gate(&report)?;
     info!(
         build = report.build,
         module = report.module,

@@ -55,10 +55,9 @@ pub enum KeyFileError {
 }
 
 /// Who hands a key file to this process.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Keeper {
     /// It is the user's own file: nobody else has anything to do with it.
-    #[default]
     User,
     /// A service manager, in a folder that this process alone sees (`systemd.exec(5)`, credentials). The file is
     /// root's, and an access list lets the service's user read it, which the bits of the group stand for.

@@ -98,8 +98,11 @@ impl Shared {
     }
 
     fn control(&self, host: &Host, life: &str) -> Arc<Control> {
-        let sealing =
-            if self.sealed { Sealing::On(Arc::new(self.key.stand_in(host.entropy.fork("nonces")))) } else { Sealing::Off };
+        let sealing = if self.sealed {
+            Sealing::On(Arc::new(self.key.stand_in(host.entropy.fork("nonces"))))
+        } else {
+            Sealing::Off
+        };
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
         Arc::new(Control::new(store, "_control", host, life, sealing, Duration::ZERO))
     }

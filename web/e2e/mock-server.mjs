@@ -1,12 +1,14 @@
 /**
  * A stand-in for the server, for working on the page without one: the same endpoints and shapes over events in memory.
  *   node e2e/mock-server.mjs [--port 7399] [--events 20000] [--dist dist] [--cluster none|joining|healthy|troubled|unreachable|conflict]
+ *     [--crypto plain|fips|troubled]
  * It promises nothing about the query language beyond what `mock/query.mjs` reads.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { CLUSTERS } from "./mock/cluster.mjs";
+import { CRYPTO } from "./mock/crypto.mjs";
 import { madeUp } from "./mock/events.mjs";
 import { BadQuery, parse, valuesOf } from "./mock/query.mjs";
 
@@ -17,8 +19,9 @@ const option = (name, usual) => {
 const PORT = Number(option("port", "7399"));
 const DIST = option("dist", new URL("../dist", import.meta.url).pathname);
 
-/** Which cluster is shown; a request may ask for another one with `?mock=`. */
+/** Which cluster and which cryptography are shown; a request may ask for another one with `?mock=`. */
 const CLUSTER = option("cluster", "none");
+const CRYPTOGRAPHY = option("crypto", "plain");
 
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -221,6 +224,7 @@ const READS = {
   "/api/discover_fields": discover,
   "/api/context": context,
   "/api/cluster": (p) => CLUSTERS[p.get("mock") ?? CLUSTER](),
+  "/api/admin/crypto": (p) => CRYPTO[p.get("mock") ?? CRYPTOGRAPHY](),
   "/api/complete": complete,
   "/api/indexes": indexes,
   "/api/envs": () => ({ envs: [{ name: "default", indexes: 1, events: events.length }], warnings: [] }),

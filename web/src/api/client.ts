@@ -6,6 +6,7 @@ import type {
   ClusterAnswer,
   CompleteAnswer,
   ContextAnswer,
+  CryptoAnswer,
   DiscoverAnswer,
   ErrorBody,
   HistogramAnswer,
@@ -82,6 +83,7 @@ export const api = {
   context: (params: Params, signal?: AbortSignal) => getJson<ContextAnswer>("/api/context", params, signal),
   indexes: (env: string, signal?: AbortSignal) => getJson<IndexesAnswer>("/api/indexes", { env }, signal),
   cluster: (signal?: AbortSignal) => getJson<ClusterAnswer>("/api/cluster", {}, signal),
+  crypto: (signal?: AbortSignal) => getJson<CryptoAnswer>("/api/admin/crypto", {}, signal),
   envs: (signal?: AbortSignal) => getJson<EnvsAnswer>("/api/envs", {}, signal),
   complete: (params: Params, signal?: AbortSignal) => getJson<CompleteAnswer>("/api/complete", params, signal),
 };

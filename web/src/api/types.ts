@@ -1,6 +1,6 @@
 /** The shapes of the HTTP API under the names that this page uses for them. */
 import type { ExactNumber } from "./json";
-import type { ClusterStatus, CompleteAnswer, DiscoverAnswer, HistogramAnswer, IndexesAnswer, SearchAnswer } from "./schema";
+import type { ClusterStatus, CompleteAnswer, CryptoAnswer, DiscoverAnswer, HistogramAnswer, IndexesAnswer, SearchAnswer } from "./schema";
 import type { Error as ErrorAnswer } from "./schema";
 
 export type {
@@ -10,6 +10,7 @@ export type {
   ClusterStatus,
   CompleteAnswer,
   ContextAnswer,
+  CryptoAnswer,
   DiscoverAnswer,
   EnvsAnswer,
   FieldValue,
@@ -26,6 +27,8 @@ export type Scalar = string | number | boolean | ExactNumber;
 /** The end of a streamed search: the answer without its hits. */
 export type SearchDone = Omit<SearchAnswer, "hits">;
 export type ClusterNode = ClusterStatus["nodes"][number];
+export type KeyInUse = CryptoAnswer["keys"][number];
+export type Negotiated = CryptoAnswer["connections"]["incoming"]["negotiated"][number];
 export type Bucket = HistogramAnswer["buckets"][number];
 export type DiscoveredField = DiscoverAnswer["fields"][number];
 export type CompletionItem = CompleteAnswer["items"][number];

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../api/client";
 import { ClusterPage } from "../cluster/ClusterPage";
+import { CryptoPage } from "../crypto/CryptoPage";
 import { SearchPage } from "../search/SearchPage";
 import { ValueActionsProvider } from "../search/values";
 import { sumIndexes, useSession } from "../state/session";
@@ -9,7 +10,7 @@ import { Toasts } from "../ui/toast";
 import { Welcome } from "../welcome/Welcome";
 import css from "./App.module.css";
 
-/** The search, or on a server without events how to send the first one; or the cluster. */
+/** The search, or on a server without events how to send the first one; or one of the views beside it. */
 export function App() {
   const { view, setView, rerun } = useSession();
   const [welcomed, setWelcomed] = useState(false);
@@ -27,7 +28,7 @@ export function App() {
   return (
     <ValueActionsProvider>
       <div className={css.app}>
-        {view.place === "cluster" ? <ClusterPage /> : empty && !welcomed && !asked ? <Welcome env={view.env} onArrived={start} onSkip={() => setWelcomed(true)} /> : firstLook ? null : <SearchPage />}
+        {view.place === "cluster" ? <ClusterPage /> : view.place === "crypto" ? <CryptoPage /> : empty && !welcomed && !asked ? <Welcome env={view.env} onArrived={start} onSkip={() => setWelcomed(true)} /> : firstLook ? null : <SearchPage />}
       </div>
       <Toasts />
     </ValueActionsProvider>

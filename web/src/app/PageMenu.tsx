@@ -1,12 +1,13 @@
 import { useState } from "react";
 import type { Overlay } from "../search/SearchPage";
+import { otherPlaces } from "../palette/commands";
 import { useSession } from "../state/session";
 import { Button } from "../ui/Button";
 import { Menu } from "../ui/Menu";
 import { type Anchor, anchorOf } from "../ui/Popover";
 import { contrastChoice, setContrast, setTheme, themeChoice } from "../ui/theme";
 
-/** What is there on every view: the other view, commands, help, theme and zone. */
+/** What is there on every view: the other views, commands, help, theme and zone. */
 export function PageMenu({ setOverlay }: { setOverlay: (overlay: Overlay) => void }) {
   const { view, setView } = useSession();
   const [menu, setMenu] = useState<Anchor | null>(null);
@@ -17,7 +18,7 @@ export function PageMenu({ setOverlay }: { setOverlay: (overlay: Overlay) => voi
         <Menu anchor={menu} label="Page menu" align="right" onClose={() => setMenu(null)} items={[
           { label: "Commands", hint: "Ctrl K", run: () => setOverlay("palette") },
           { label: "Keys and syntax", hint: "?", run: () => setOverlay("help") },
-          view.place === "cluster" ? { label: "Search", hint: "Esc", run: () => setView({ place: "search" }) } : { label: "Cluster", run: () => setView({ place: "cluster" }) },
+          ...otherPlaces(view.place).map(({ place, label }) => ({ label, ...(place === "search" ? { hint: "Esc" } : {}), run: () => setView({ place }) })),
           { label: "Theme: as the system", checked: themeChoice() === "system", run: () => setTheme("system") },
           { label: "Theme: light", checked: themeChoice() === "light", run: () => setTheme("light") },
           { label: "Theme: dark", checked: themeChoice() === "dark", run: () => setTheme("dark") },

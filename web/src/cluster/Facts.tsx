@@ -1,6 +1,6 @@
-import type { ReactNode } from "react";
 import type { ClusterStatus } from "../api/types";
 import { showBoth } from "../time/instant";
+import { Fact, Group } from "../ui/Facts";
 import { plural, showBytes, showCount } from "../ui/numbers";
 import css from "./Cluster.module.css";
 import { ago } from "./Nodes";
@@ -58,23 +58,5 @@ export function Leaders({ status: { leaders } }: Part) {
         The compactor {WORK.compactor}; the sweeper {WORK.sweeper}. Another node takes over by itself: nothing is lost meanwhile.
       </p>
     </Group>
-  );
-}
-
-function Group({ id, title, children }: { id: string; title: string; children: ReactNode }) {
-  return (
-    <section aria-labelledby={id} className={css.group}>
-      <h2 id={id}>{title}</h2>
-      <div className={css.list}>{children}</div>
-    </section>
-  );
-}
-
-function Fact({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
-  return (
-    <div className={css.fact} title={title}>
-      <span className={css.term}>{name}</span>
-      <span className={css.value}>{children}</span>
-    </div>
   );
 }

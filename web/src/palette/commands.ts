@@ -1,6 +1,7 @@
 /** What the palette offers: commands, columns by field, and earlier queries. */
 import { readStored } from "../state/stored";
 import type { Session } from "../state/session";
+import type { Place } from "../state/url";
 import type { Overlay } from "../search/SearchPage";
 import { PRESETS } from "../time/range";
 import { setTheme } from "../ui/theme";
@@ -22,6 +23,17 @@ interface Context {
   fields: string[];
 }
 
+const PLACES: { place: Place; label: string }[] = [
+  { place: "search", label: "Search" },
+  { place: "cluster", label: "Cluster" },
+  { place: "crypto", label: "Cryptography" },
+];
+
+/** The views that can be gone to from one of them. */
+export function otherPlaces(from: Place): typeof PLACES {
+  return PLACES.filter(({ place }) => place !== from);
+}
+
 const isPast = (v: unknown): v is { query: string }[] => Array.isArray(v);
 const FIELDS_MAX = 200;
 const PAST_MAX = 20;
@@ -36,7 +48,7 @@ export function commandsOf(c: Context): Command[] {
     { label: view.zone === "utc" ? "Show times in local time" : "Show times in UTC", run: () => setView({ zone: view.zone === "utc" ? "local" : "utc" }, true) },
     { label: "Share: copy a link with absolute times", run: c.share },
     { label: "Export…", run: () => c.setOverlay("export") },
-    { label: "Cluster", run: () => setView({ place: "cluster" }) },
+    ...otherPlaces("search").map(({ place, label }) => ({ label, run: () => setView({ place }) })),
     { label: "Query history…", run: () => c.setOverlay("history") },
     { label: "Show or hide the field panel", run: c.toggleFields },
     { label: "Show or hide the histogram", run: c.toggleHistogram },
@@ -53,10 +65,11 @@ export function commandsOf(c: Context): Command[] {
   ];
 }
 
-/** What the palette offers beside the search: the way back, and how the page looks. */
+/** What the palette offers beside the search: the way back, the other views, and how the page looks. */
 export function commandsBeside(view: Session["view"], setView: Session["setView"], setOverlay: (overlay: Overlay) => void): Command[] {
   return [
     { label: "Back to the search", hint: "Esc", run: () => setView({ place: "search" }) },
+    ...otherPlaces(view.place).filter(({ place }) => place !== "search").map(({ place, label }) => ({ label, run: () => setView({ place }) })),
     { label: view.zone === "utc" ? "Show times in local time" : "Show times in UTC", run: () => setView({ zone: view.zone === "utc" ? "local" : "utc" }, true) },
     { label: "Theme: light", run: () => setTheme("light") },
     { label: "Theme: dark", run: () => setTheme("dark") },

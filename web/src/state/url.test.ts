@@ -18,6 +18,10 @@ it("an address gives back the whole view", () => {
   expect(readView(writeView(FULL), "local")).toEqual(FULL);
 });
 
+it("an address leads to each view, and from a word that names none to the search", () => {
+  expect(["?view=cluster", "?view=crypto", "?view=mars", ""].map((search) => readView(search, "utc").place)).toEqual(["cluster", "crypto", "search", "search"]);
+});
+
 it("a relative range stays relative in the address", () => {
   expect(writeView(DEFAULT_VIEW)).toBe("?start=-15m&end=now&tz=local");
 });

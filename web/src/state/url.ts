@@ -3,7 +3,8 @@ import type { Zone } from "../time/instant";
 import type { Range } from "../time/range";
 
 /** Which of the page's views is open. */
-export type Place = "search" | "cluster";
+export type Place = "search" | "cluster" | "crypto";
+const BESIDE: readonly string[] = ["cluster", "crypto"] satisfies Place[];
 
 export interface View {
   place: Place;
@@ -44,8 +45,9 @@ export function readView(search: string, zone: Zone): View {
   const params = new URLSearchParams(search);
   const get = (name: string) => params.get(name) ?? "";
   const tz = get("tz");
+  const place = get("view");
   return {
-    place: get("view") === "cluster" ? "cluster" : DEFAULT_VIEW.place,
+    place: BESIDE.includes(place) ? (place as Place) : DEFAULT_VIEW.place,
     query: get("q"),
     range: { start: get("start") || DEFAULT_VIEW.range.start, end: get("end") || DEFAULT_VIEW.range.end },
     zone: tz === "utc" || tz === "local" ? tz : zone,

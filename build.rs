@@ -2,7 +2,7 @@
 //!
 //! The built page comes from `HELIOS_WEB_DIST`, else from `web/dist`, else it is made here with npm into
 //! the output folder. What `src/api/page.rs` includes is one table, [`TABLE_FILE`]: path, content type,
-//! bytes and entity tag of every file. Without the feature the table is empty.
+//! bytes, compressed bytes and entity tag of every file. Without the feature the table is empty.
 
 // A build script runs on the developer's machine, outside the server and its host layer.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -164,17 +164,29 @@ fn table_of(folder: &Path) -> Result<String, String> {
     for file in &files {
         let bytes = fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
         let name = file.strip_prefix(&folder).expect("collected below the folder").to_string_lossy();
+        if COMPRESSED.iter().any(|ending| name.ends_with(ending)) {
+            continue;
+        }
+        let [brotli, gzip] = COMPRESSED.map(|ending| included(&files, file, ending));
         writeln!(
             rows,
-            "    Asset {{ path: {:?}, content_type: {:?}, body: include_bytes!({:?}), etag: {:?} }},",
+            "    Asset {{ path: {:?}, content_type: {:?}, body: include_bytes!({:?}), brotli: {brotli}, gzip: {gzip}, etag: {:?} }},",
             format!("/{}", name.replace('\\', "/")),
             content_type(&name)?,
             file,
-            format!("\"{:016x}-{:x}\"", fnv1a(&bytes), bytes.len()),
+            format!("W/\"{:016x}-{:x}\"", fnv1a(&bytes), bytes.len()),
         )
         .expect("a String takes every text");
     }
     Ok(table_text(&rows))
+}
+
+/// The expression for a file's compressed form, where the page's build left one beside it.
+fn included(files: &[PathBuf], file: &Path, ending: &str) -> String {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    let beside = PathBuf::from(name);
+    if files.binary_search(&beside).is_ok() { format!("Some(include_bytes!({beside:?}))") } else { "None".to_owned() }
 }
 
 fn table_text(rows: &str) -> String {
@@ -221,6 +233,8 @@ fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
 /// Names a folder with a built page, so that a build needs no npm.
 const DIST_VARIABLE: &str = "HELIOS_WEB_DIST";
 const TABLE_FILE: &str = "page_assets.rs";
+/// How the compressed forms of a file end: brotli's, gzip's.
+const COMPRESSED: [&str; 2] = [".br", ".gz"];
 const INDEX: &str = "index.html";
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 

@@ -7,14 +7,16 @@
 //! **Rule.** That content is committed above the head, which seals the chain, and once more under the first number of
 //! the new history, far above the head, with a floor that leaves everything before behind: also a commit that was on
 //! its way when the store was put back, and comes only now. Blocks that a later generation has condemned come with it
-//! under new ids, since a sweeper may be about to delete them. ORDER: the chains first, the incarnation last. A node
-//! that moves to the new history adopts what it finds, and lets go of its own what that claims to have.
+//! under new ids, since a sweeper may be about to delete them. ORDER: first the old history is closing (see
+//! [`incarnation`]), then the chains, the new one last. A node that moves to it adopts what it finds, and lets go of
+//! its own what that claims to have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use tracing::warn;
 
 use super::{feed, incarnation, inspect};
 use crate::chain::{Commit, Link, Store, StoreError};
@@ -89,38 +91,42 @@ pub enum Begin {
 /// # Errors
 /// If the store could not be asked, or refused something: then the old history holds. It may be run again.
 pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> Result<History, StoreError> {
-    let before = incarnation::read(store).await?.map(|before| before.id);
-    let mut history = History { before, ..History::default() };
-    let announced = announced(store).await?;
-    let mut chosen = Vec::new();
-    for key in inspect::inventory(store).await?.keys {
-        match choose(store, &key).await? {
-            Ok(Some(choice)) => chosen.push(choice),
-            Ok(None) => {}
-            Err(problem) => history.refused.push(problem),
-        }
-    }
-    // A store that nobody has used is likely the wrong place: nothing is left there.
-    let used = history.before.is_some() || !chosen.is_empty();
-    let begin = how != Begin::Look && used && history.refused.is_empty();
-    let accepts_loss = how == Begin::AcceptLoss;
     let entropy = host.entropy.fork("history");
     let life = format!("{:016x}", entropy.next_u64());
-    let number = incarnation::next_number(store).await?;
-    let first = incarnation::first_generation(number);
+    let stated = incarnation::read(store).await?;
+    // A store that nobody has used is likely the wrong place: nothing is left there.
+    let used = stated.is_some() || !inspect::inventory(store).await?.keys.is_empty();
+    let id = || format!("{:016x}", entropy.next_u64());
+    let before = stated.clone().unwrap_or_else(|| incarnation::Stated::nothing(id()));
+    let first = incarnation::first_generation(before.number + 1);
     let writer = Writer { host, store, entropy: &*entropy, life: &life, first };
-    for choice in chosen {
-        let choice = if begin { writer.settle(choice).await? } else { choice };
-        let newest = announced.get(&choice.key).copied().filter(|newest| *newest > choice.head.generation);
-        history.partitions.push(choice.describe(newest));
+    let history = History { before: stated.map(|stated| stated.incarnation.id), ..History::default() };
+    let plan = writer.make(history.clone(), false).await?;
+    let begins = how != Begin::Look && used && plan.refused.is_empty();
+    if !begins {
+        return Ok(plan);
     }
-    if begin {
-        let id = format!("{:016x}", entropy.next_u64());
-        incarnation::renew(store, number, &id, accepts_loss, &format!("{life}-0")).await?;
-        tell(store, &life, &id).await;
-        history.begun = Some(id);
+    // ORDER: before the chains are looked for that are in it.
+    let before = incarnation::close(store, &before, &format!("{life}-closing")).await?;
+    let next = before.next(id(), how == Begin::AcceptLoss);
+    let outcome = async {
+        let mut history = writer.make(history, true).await?;
+        if history.refused.is_empty() {
+            let begun = next.incarnation.id.clone();
+            incarnation::renew(store, next, &format!("{life}-0")).await?;
+            tell(store, &life, &begun).await;
+            history.begun = Some(begun);
+        }
+        Ok(history)
+    };
+    let outcome = outcome.await;
+    if outcome.as_ref().map_or(true, |history| history.begun.is_none()) {
+        // Best effort: else nodes say that the command must be run again.
+        if let Err(error) = incarnation::reopen(store, &before, &format!("{life}-reopened")).await {
+            warn!(%error, "that no new history is being begun could not be written: run the command again");
+        }
     }
-    Ok(history)
+    outcome
 }
 
 /// Says in a feed of its own that there is a new history. Nodes to which that does not come find it out from
@@ -324,6 +330,26 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// What holds of each partition; with `begins` it is committed as the first of the new history.
+    async fn make(&self, mut history: History, begins: bool) -> Result<History, StoreError> {
+        let announced = announced(self.store).await?;
+        let mut chosen = Vec::new();
+        for key in inspect::inventory(self.store).await?.keys {
+            match choose(self.store, &key).await? {
+                Ok(Some(choice)) => chosen.push(choice),
+                Ok(None) => {}
+                Err(problem) => history.refused.push(problem),
+            }
+        }
+        let begins = begins && history.refused.is_empty();
+        for choice in chosen {
+            let choice = if begins { self.settle(choice).await? } else { choice };
+            let newest = announced.get(&choice.key).copied().filter(|newest| *newest > choice.head.generation);
+            history.partitions.push(choice.describe(newest));
+        }
+        Ok(history)
+    }
+
     /// Begins the new history with what was chosen, and chooses anew if somebody else commits meanwhile. Two commits:
     /// the first takes the next number and seals the chain, so that nobody goes on from what the second, whose number
     /// nobody else would take, leaves behind.

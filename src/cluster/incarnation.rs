@@ -1,7 +1,13 @@
 //! Which history of the shared store this is. A number that is drawn when the store is first used, and again when
 //! an operator says that a store that was rolled back is what holds from now on.
+//!
+//! **Rule.** Before the operator's command looks at any chain it commits once more what holds so far, as closing. A node
+//! that finds a chain that it did not know lets go of nothing for it before it has read, after that chain, that the
+//! history is open. So a chain for which anything went is one that the command has seen and sealed, or one of the new
+//! history. Without that, a chain that was begun behind the command's back would take its events with it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -20,6 +26,11 @@ const FORMAT: u32 = 1;
 struct Body {
     format: u32,
     floor: u64,
+    /// Of this history, from 1. A history has two of these documents and more.
+    number: u64,
+    /// A command is at work on the next history.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    closing: bool,
     incarnation: String,
     commit: String,
     /// What the store lost and no node has is given up.
@@ -32,14 +43,42 @@ struct Body {
 /// that people can read: 3,000,000,042 is the 42nd of the fourth history.
 const GENERATIONS_PER_HISTORY: u64 = 1_000_000_000;
 
-/// The lowest generation in the history that is `number` in the chain of incarnations, from 1.
+/// The lowest generation in a history, by its number from 1.
 pub(super) fn first_generation(number: u64) -> u64 {
     number.saturating_sub(1).saturating_mul(GENERATIONS_PER_HISTORY) + 1
 }
 
-fn incarnation_of(link: &Link) -> Result<Incarnation, StoreError> {
-    let Body { incarnation, accepts_loss, .. } = parse(link)?;
-    Ok(Incarnation { id: incarnation, accepts_loss, first: first_generation(link.generation) })
+/// What the head of the chain says.
+#[derive(Clone)]
+pub(super) struct Stated {
+    /// The history that holds.
+    pub(super) incarnation: Incarnation,
+    /// Its number, from 1.
+    pub(super) number: u64,
+    /// A command is at work on the next one, or was when it was interrupted.
+    pub(super) closing: bool,
+    generation: u64,
+}
+
+impl Stated {
+    fn of(link: &Link) -> Result<Self, StoreError> {
+        let Body { incarnation, accepts_loss, number, closing, .. } = parse(link)?;
+        let incarnation = Incarnation { id: incarnation, accepts_loss, first: first_generation(number) };
+        Ok(Self { incarnation, number, closing, generation: link.generation })
+    }
+
+    /// Before there is any.
+    pub(super) fn nothing(id: String) -> Self {
+        let incarnation = Incarnation { id, accepts_loss: false, first: first_generation(1) };
+        Self { incarnation, number: 1, closing: false, generation: 0 }
+    }
+
+    /// The history after it.
+    pub(super) fn next(&self, id: String, accepts_loss: bool) -> Self {
+        let number = self.number + 1;
+        let incarnation = Incarnation { id, accepts_loss, first: first_generation(number) };
+        Self { incarnation, number, closing: false, generation: self.generation }
+    }
 }
 
 /// Reads the incarnation, or begins the first.
@@ -58,7 +97,9 @@ pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
 /// # Errors
 /// If the store could not be asked.
 pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
-    let Some(incarnation) = read(&shared.store).await? else { return Ok(false) };
+    let Some(stated) = read(&shared.store).await? else { return Ok(false) };
+    note_closing(shared, &stated);
+    let incarnation = stated.incarnation;
     if incarnation == shared.incarnation() {
         return Ok(false);
     }
@@ -67,33 +108,51 @@ pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// Whether the history that this node knows holds, and no command is at work on the next one. Costs one list and one get.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn is_open(shared: &Shared) -> Result<bool, StoreError> {
+    let Some(stated) = read(&shared.store).await? else { return Ok(false) };
+    note_closing(shared, &stated);
+    Ok(!stated.closing && stated.incarnation == shared.incarnation())
+}
+
+fn note_closing(shared: &Shared, stated: &Stated) {
+    if shared.closing.swap(stated.closing, Ordering::Relaxed) != stated.closing && stated.closing {
+        warn!(
+            "a new history is being begun: partitions that are new here wait for it; if `helios store adopt` was interrupted, run it again"
+        );
+    }
+}
+
 /// The current incarnation; the first if there is none.
 async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) -> Result<Incarnation, StoreError> {
-    if let Some(id) = read(store).await? {
-        return Ok(id);
+    if let Some(stated) = read(store).await? {
+        return Ok(stated.incarnation);
     }
-    let id = format!("{:016x}", random());
-    match write(store, 1, &id, false, commit).await? {
-        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => incarnation_of(&link),
+    let first = Stated::nothing(format!("{:016x}", random()));
+    match write(store, &first, commit).await? {
+        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => Ok(Stated::of(&link)?.incarnation),
     }
 }
 
-pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<Incarnation>, StoreError> {
+/// What holds; `None` if nothing was ever said.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<Stated>, StoreError> {
     let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
-    head.map(|link| incarnation_of(&link)).transpose()
+    head.map(|link| Stated::of(&link)).transpose()
 }
 
-async fn write(
-    store: &Arc<dyn Store>,
-    generation: u64,
-    id: &str,
-    accepts_loss: bool,
-    commit: &str,
-) -> Result<Commit, StoreError> {
-    let (incarnation, commit) = (id.to_owned(), commit.to_owned());
-    let body = Body { format: FORMAT, floor: 1, incarnation, commit, accepts_loss };
+/// Commits `next` above the generation that it states.
+async fn write(store: &Arc<dyn Store>, next: &Stated, commit: &str) -> Result<Commit, StoreError> {
+    let Incarnation { id, accepts_loss, .. } = next.incarnation.clone();
+    let (number, closing, commit) = (next.number, next.closing, commit.to_owned());
+    let body = Body { format: FORMAT, floor: 1, number, closing, incarnation: id, commit, accepts_loss };
     let body = Bytes::from(serde_json::to_vec(&body).expect("an incarnation is plain data"));
-    Chain::new(Arc::clone(store), FOLDER.into()).commit(generation, body).await
+    Chain::new(Arc::clone(store), FOLDER.into()).commit(next.generation + 1, body).await
 }
 
 fn parse(link: &Link) -> Result<Body, StoreError> {
@@ -105,28 +164,29 @@ fn parse(link: &Link) -> Result<Body, StoreError> {
     Ok(body)
 }
 
-/// The number that the next history has.
-///
-/// # Errors
-/// If the store could not be asked.
-pub(super) async fn next_number(store: &Arc<dyn Store>) -> Result<u64, StoreError> {
-    let head = Chain::new(Arc::clone(store), FOLDER.into()).head().await?;
-    Ok(head.map_or(1, |link| link.generation + 1))
-}
-
-/// Begins a new incarnation under its number: what the store has now is what holds.
+/// Says that a command is at work on the history after `before`. Returns what stands now.
 ///
 /// # Errors
 /// If the store could not be asked, or somebody else did the same at this time.
-pub(super) async fn renew(
-    store: &Arc<dyn Store>,
-    number: u64,
-    id: &str,
-    accepts_loss: bool,
-    commit: &str,
-) -> Result<(), StoreError> {
-    match write(store, number, id, accepts_loss, commit).await? {
-        Commit::Done(_) => Ok(()),
+pub(super) async fn close(store: &Arc<dyn Store>, before: &Stated, commit: &str) -> Result<Stated, StoreError> {
+    renew(store, Stated { closing: true, ..before.clone() }, commit).await
+}
+
+/// Takes that back: the history goes on.
+///
+/// # Errors
+/// As [`close`].
+pub(super) async fn reopen(store: &Arc<dyn Store>, closed: &Stated, commit: &str) -> Result<Stated, StoreError> {
+    renew(store, Stated { closing: false, ..closed.clone() }, commit).await
+}
+
+/// Makes `next` what holds.
+///
+/// # Errors
+/// If the store could not be asked, or somebody else did the same at this time.
+pub(super) async fn renew(store: &Arc<dyn Store>, next: Stated, commit: &str) -> Result<Stated, StoreError> {
+    match write(store, &next, commit).await? {
+        Commit::Done(link) => Stated::of(&link),
         Commit::Lost(_) | Commit::Untold(_) => {
             Err(StoreError::definite(FOLDER, "another command began a new history at the same time"))
         }

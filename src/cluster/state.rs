@@ -1,7 +1,7 @@
 //! What the parts of a cluster share.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) walk_due: Mutex<bool>,
     pub(super) pulled: Mutex<Pulled>,
     incarnation: Mutex<Incarnation>,
+    /// A command was at work on the next history when this was last read.
+    pub(super) closing: AtomicBool,
     problems: Mutex<BTreeMap<String, Problem>>,
     roster: Mutex<Option<Arc<Roster>>>,
     leaders: Mutex<Option<(Leadership, Leadership)>>,
@@ -179,6 +181,7 @@ impl Shared {
             walk_due: Mutex::new(true),
             pulled: Mutex::default(),
             incarnation: Mutex::default(),
+            closing: AtomicBool::new(false),
             problems: Mutex::default(),
             roster: Mutex::default(),
             leaders: Mutex::default(),

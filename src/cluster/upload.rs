@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 
 use super::chains::{self, Edited, Seen};
 use super::state::{ProblemKind, Shared, count, lock};
+use super::{feed, incarnation};
 use crate::chain::StoreError;
 use crate::engine::shared::Edit;
 use crate::engine::{AdoptError, BlockId, Front, Mutant, SharedHead, StoredBlock, layout};
@@ -95,6 +96,10 @@ async fn step(shared: &Arc<Shared>, key: &PartitionKey) -> Result<Step, StoreErr
     let Some(front) = shared.replica.front(key, limits.0, limits.1).await else {
         return Ok(Step::Sent { more: false });
     };
+    // ORDER: the puller may have adopted a later head since this one was read: then the front says nothing about it.
+    if front.base != head.manifest.generation {
+        return Ok(Step::Refused);
+    }
     if head.manifest.generation > 0 && !head.manifest.watermarks.covers(&front.from) {
         count(&shared.counters.gaps_refused);
         let message = "events that left this node's tail are not in the shared store: sending what comes after them \
@@ -177,7 +182,16 @@ async fn try_to_adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) ->
     let incarnation = shared.incarnation();
     // A commit that was on its way when a new history began is no part of it.
     let is_of_before = head.manifest.generation < incarnation.first;
-    if is_of_before || head.manifest.sealed || !is_whole(shared, key, head).await? {
+    if is_of_before || head.manifest.sealed {
+        return Ok(false);
+    }
+    // ORDER: after the head was read. A chain that was begun while a command looked for all of them is in no history.
+    let is_known = shared.replica.base(key).await.is_some_and(|base| base.incarnation == incarnation.id);
+    if !is_known && !incarnation::is_open(shared).await? {
+        feed::ask_for_walk(shared);
+        return Ok(false);
+    }
+    if !is_whole(shared, key, head).await? {
         return Ok(false);
     }
     // DURABLE: blocks leave this disk because of a name that another process may have made.

@@ -101,9 +101,13 @@ pub async fn verify_store(
     let mut report = StoreReport::default();
     let mut first = 0;
     match incarnation::read(store).await {
-        Ok(Some(incarnation)) => {
-            first = incarnation.first;
-            report.incarnation = Some(incarnation.id);
+        Ok(Some(stated)) => {
+            first = stated.incarnation.first;
+            report.incarnation = Some(stated.incarnation.id);
+            if stated.closing {
+                let why = "a new history is being begun, or `helios store adopt` was interrupted: then run it again";
+                report.problem(incarnation::FOLDER, why.to_owned());
+            }
         }
         Ok(None) => {}
         Err(error @ StoreError::Unknown { .. }) => return Err(error),

@@ -29,7 +29,7 @@ pub(crate) struct EncodedBlock {
 pub(crate) enum WriteFailure {
     /// Nothing names it; the same rows may be tried again under another id.
     Failed(io::Error),
-    /// The folder could not be synced: nothing is written until the next start.
+    /// The folder could not be synced: writing has stopped until the next start.
     Stopped(io::Error),
 }
 
@@ -71,7 +71,10 @@ pub(crate) async fn write(
     let _ = disk.remove_file(&temporary).await;
     linked.map_err(WriteFailure::Failed)?;
     if !core.settings.mutation.is(Mutant::BlockFolderSync) {
-        disk.sync_dir(partition.home.folder()).await.map_err(WriteFailure::Stopped)?;
+        disk.sync_dir(partition.home.folder()).await.map_err(|error| {
+            core.stop_writing("a folder of blocks could not be synced", &error);
+            WriteFailure::Stopped(error)
+        })?;
     }
     Ok(Arc::new(StoredBlock::new(Arc::new(entry), Arc::clone(&partition.home))))
 }

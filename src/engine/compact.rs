@@ -125,9 +125,8 @@ async fn merge(core: &Arc<Core>, partition: &Arc<Partition>, inputs: &[Arc<Store
         },
         Err(failure) => failure.into(),
     };
-    match failure {
-        PublishFailure::Failed(error) => warn!(%error, partition = %partition.folder, "a merge could not be published"),
-        PublishFailure::Stopped(error) => core.stop_writing("a partition's folder could not be synced", &error),
+    if core.stopped().is_none() {
+        warn!(error = %failure, partition = %partition.folder, "a merge could not be published");
     }
     false
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore, broadcast};
 use tracing::{error, warn};
 
 use super::adopt::Counters;
+use super::changes::Changes;
 use super::effort::DenseBudget;
 use super::layout;
 use super::log::Segments;
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) wake_flush: Notify,
     pub(crate) wake_compact: Notify,
     pub(crate) counters: Counters,
+    /// What commits outside the engine's own workers.
+    pub(crate) changes: Changes,
     /// A block has joined a tail: it may be sent to the shared store.
     pub(crate) wake_share: Notify,
     /// Every head is empty: the log may end its segment.
@@ -123,6 +126,7 @@ impl Core {
             wake_flush: Notify::new(),
             wake_compact: Notify::new(),
             counters: Counters::default(),
+            changes: Changes::new(),
             wake_share: Notify::new(),
             wake_log: Notify::new(),
             applied: broadcast::Sender::new(APPLIED_QUEUE_GROUPS),

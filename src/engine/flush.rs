@@ -30,6 +30,7 @@ pub(crate) async fn flush_loop(core: Arc<Core>) {
                 continue;
             }
             let slot = Arc::clone(&slots).acquire_owned().await.expect("never closed");
+            let Some(begun) = core.changes.begin().await else { return };
             let (core_of_task, flushing) = (Arc::clone(&core), Arc::clone(&flushing));
             let task = async move {
                 let core = core_of_task;
@@ -38,7 +39,7 @@ pub(crate) async fn flush_loop(core: Arc<Core>) {
                     core.pause(FLUSH_RETRY).await;
                 }
                 flushing.lock().expect("no panic while held").remove(&partition.key);
-                drop(slot);
+                drop((slot, begun));
                 core.wake_flush.notify_one();
             };
             core.host.tasks.spawn("flush", Box::pin(task));
@@ -98,6 +99,13 @@ pub(crate) async fn flush(core: &Arc<Core>, partition: &Arc<Partition>) -> bool 
     flush_locked(core, partition).await
 }
 
+/// As [`flush`], and goes on if the caller stops waiting.
+pub(crate) async fn flush_whole(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
+    let (of_task, partition) = (Arc::clone(core), Arc::clone(partition));
+    let work = async move { flush(&of_task, &partition).await };
+    core.changes.run(&*core.host.tasks, "flush", work).await.unwrap_or(false)
+}
+
 /// As [`flush`], for a caller that holds the partition's `flushing`.
 pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
     let mut left = partition.figures().rows;
@@ -107,7 +115,7 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
             Ok(rows) if rows == 0 || rows >= left => return true,
             Ok(rows) => left -= rows,
             Err(failure) => {
-                note(core, partition, failure);
+                note(core, partition, &failure);
                 return false;
             }
         }
@@ -119,7 +127,7 @@ pub(crate) async fn flush_locked(core: &Arc<Core>, partition: &Arc<Partition>) -
 /// followed by a small block.
 async fn flush_full(core: &Arc<Core>, partition: &Arc<Partition>) -> bool {
     let _one = partition.flushing.lock().await;
-    flush_oldest(core, partition).await.map_err(|failure| note(core, partition, failure)).is_ok()
+    flush_oldest(core, partition).await.map_err(|failure| note(core, partition, &failure)).is_ok()
 }
 
 /// Writes and publishes one block. Returns how many rows it has.
@@ -169,15 +177,11 @@ async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u6
     Ok(rows)
 }
 
-/// Says what went wrong, and stops writing if it cannot go on. The rows are still in the head.
-fn note(core: &Core, partition: &Partition, failure: PublishFailure) {
-    match failure {
-        // That was said when it stopped, and is so until the end.
-        PublishFailure::Failed(_) if core.stopped().is_some() => {}
-        PublishFailure::Failed(error) => {
-            warn!(%error, partition = %partition.folder, "a head could not be flushed and will be tried again");
-        }
-        PublishFailure::Stopped(error) => core.stop_writing("a partition's folder could not be synced", &error),
+/// Says what went wrong. The rows are still in the head.
+fn note(core: &Core, partition: &Partition, failure: &PublishFailure) {
+    // What stopped writing was said when it did, and is so until the end.
+    if core.stopped().is_none() {
+        warn!(error = %failure, partition = %partition.folder, "a head could not be flushed and will be tried again");
     }
 }
 

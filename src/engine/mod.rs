@@ -11,6 +11,7 @@ mod adopt;
 mod block_list;
 mod block_set;
 mod blocks;
+mod changes;
 mod commit;
 mod compact;
 mod core;
@@ -220,10 +221,13 @@ impl Engine {
     }
 
     /// Flushes every head now. Returns whether all worked.
+    ///
+    /// # Cancel safety
+    /// A flush that has begun goes on.
     pub async fn flush_now(&self) -> bool {
         let mut all = true;
         for partition in self.core.open_partitions() {
-            all &= flush::flush(&self.core, &partition).await;
+            all &= flush::flush_whole(&self.core, &partition).await;
         }
         self.core.collect_garbage().await;
         all
@@ -256,6 +260,7 @@ impl Engine {
             worker.join().await;
         }
         self.flush_now().await;
+        self.core.changes.end().await;
         if self.core.open_count() == 0 {
             flush::remove_segments_below(&self.core, u64::MAX).await;
         }

@@ -12,7 +12,7 @@ use super::core::Core;
 use super::layout::{self, FolderFailure};
 use super::manifest::{Base, Digest, Manifest, Page};
 use super::partition::Partition;
-use super::publish::PublishFailure;
+use super::publish::{self, PublishFailure};
 use super::shared::SharedManifest;
 use crate::chain::{Create, Store, StoreError};
 use crate::crypto;
@@ -56,20 +56,22 @@ async fn write_objects(core: &Core, folder: &str, bodies: Vec<(Digest, Bytes)>) 
     if bodies.is_empty() {
         return Ok(());
     }
+    publish::check_writing(core)?;
     let made = layout::make_folders(&core.host.disk, &core.root, folder, true).await;
     made.map_err(|failure| match failure {
         FolderFailure::Make(error) => PublishFailure::Failed(error.to_string()),
-        FolderFailure::Sync(error) => PublishFailure::Stopped(error),
+        FolderFailure::Sync(error) => PublishFailure::stop(core, error),
     })?;
     for (digest, body) in bodies {
         match core.pages.create(&key(folder, digest), body).await {
             Ok(Create::Created) => {}
             // An earlier try made it, and may have ended before its name was durable.
             Ok(Create::Exists) => {
-                core.host.disk.sync_dir(&core.root.join(folder)).await.map_err(PublishFailure::Stopped)?;
+                let synced = core.host.disk.sync_dir(&core.root.join(folder)).await;
+                synced.map_err(|error| PublishFailure::stop(core, error))?;
             }
             Err(StoreError::Definite { source, .. }) => return Err(PublishFailure::Failed(source.to_string())),
-            Err(error @ StoreError::Unknown { .. }) => return Err(PublishFailure::Stopped(io::Error::other(error))),
+            Err(error @ StoreError::Unknown { .. }) => return Err(PublishFailure::stop(core, io::Error::other(error))),
         }
     }
     Ok(())

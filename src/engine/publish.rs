@@ -1,5 +1,6 @@
 //! Committing the next generation of a manifest.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -21,8 +22,32 @@ use crate::chain::{Commit, Link, StoreError};
 pub(crate) enum PublishFailure {
     /// Nothing was committed; the edit may be tried again.
     Failed(String),
-    /// The outcome is unknown, or the chain is not ours: nothing is written until the next start.
+    /// The outcome is unknown, or the chain is not ours: writing has stopped until the next start.
     Stopped(io::Error),
+}
+
+impl PublishFailure {
+    /// Stops all writing, here and now: after a sync that failed the next one may succeed and save nothing, so that
+    /// nobody may stand on it.
+    pub(crate) fn stop(core: &Core, error: io::Error) -> Self {
+        core.stop_writing("a file, a folder or a generation may not be durable", &error);
+        Self::Stopped(error)
+    }
+}
+
+/// # Errors
+/// If writing has stopped until the next start.
+pub(crate) fn check_writing(core: &Core) -> Result<(), PublishFailure> {
+    core.stopped().map_or(Ok(()), |why| Err(PublishFailure::Failed(why)))
+}
+
+impl fmt::Display for PublishFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(why) => f.write_str(why),
+            Self::Stopped(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<WriteFailure> for PublishFailure {
@@ -52,6 +77,8 @@ pub(crate) async fn publish(
     check_step(&committed.manifest, &committed.digest, &next);
     pages::write_new(core, partition, &committed.manifest, &next).await?;
     let body = serde_json::to_vec(&next).expect("a manifest is plain data");
+    // What it names may rest on a sync that has failed since for somebody else.
+    check_writing(core)?;
     let outcome = partition.chain.commit(next.generation, Bytes::from(body)).await;
     match outcome {
         Ok(Commit::Done(head)) => {
@@ -66,10 +93,10 @@ pub(crate) async fn publish(
                 "generation {} of {} is not ours: is another process at work?",
                 head.generation, partition.folder
             );
-            Err(PublishFailure::Stopped(io::Error::other(why)))
+            Err(PublishFailure::stop(core, io::Error::other(why)))
         }
         Err(StoreError::Definite { source, .. }) => Err(PublishFailure::Failed(source.to_string())),
-        Err(error @ StoreError::Unknown { .. }) => Err(PublishFailure::Stopped(io::Error::other(error))),
+        Err(error @ StoreError::Unknown { .. }) => Err(PublishFailure::stop(core, io::Error::other(error))),
     }
 }
 
@@ -85,18 +112,19 @@ pub(crate) fn discard_unless_named(core: &Core, block: Arc<StoredBlock>, failure
 /// Makes the partition's folders, durably, before anything is put into them.
 ///
 /// # Errors
-/// What the disk says. A folder that could not be synced stops writing, as any name may be lost.
+/// What the disk says. A folder that could not be synced has stopped all writing, as any name may be lost.
 pub(crate) async fn make_partition_folders(core: &Core, partition: &Partition) -> Result<(), PublishFailure> {
     let mut committed = partition.manifest.lock().await;
     if committed.folders_made {
         return Ok(());
     }
+    check_writing(core)?;
     let sync = !core.settings.mutation.is(Mutant::PartitionFolderSync);
     for folder in [layout::manifest_folder(&partition.folder), layout::blocks_folder(&partition.folder)] {
         let made = layout::make_folders(&core.host.disk, &core.root, &folder, sync).await;
         made.map_err(|failure| match failure {
             FolderFailure::Make(error) => PublishFailure::Failed(error.to_string()),
-            FolderFailure::Sync(error) => PublishFailure::Stopped(error),
+            FolderFailure::Sync(error) => PublishFailure::stop(core, error),
         })?;
     }
     committed.folders_made = true;

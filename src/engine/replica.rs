@@ -54,6 +54,8 @@ pub struct LeftAs {
 
 /// The first blocks of a tail, ready to be sent.
 pub struct Front {
+    /// The shared generation that the tail lies on; 0 if on none.
+    pub base: u64,
     /// The blocks, in order.
     pub blocks: Vec<Arc<StoredBlock>>,
     /// What went before them.
@@ -221,8 +223,11 @@ impl Replica {
     }
 
     /// Makes blocks of what is in the partition's head. Returns whether that worked.
+    ///
+    /// # Cancel safety
+    /// After a drop it goes on, if it has begun.
     pub async fn flush(&self, key: &PartitionKey) -> bool {
-        flush::flush(&self.0, &self.0.partition(key)).await
+        flush::flush_whole(&self.0, &self.0.partition(key)).await
     }
 
     /// The first blocks of the partition's tail; `None` if it has none.
@@ -243,7 +248,8 @@ impl Replica {
         };
         let upto = blocks.last()?.entry.upto.clone();
         let lost = committed.manifest.lost.iter().filter(|lost| lost.to <= upto.get(lost.origin.0)).cloned().collect();
-        Some(Front { more: tail.len() > blocks.len(), blocks, from: committed.manifest.from.clone(), upto, lost })
+        let base = committed.manifest.base.as_ref().map_or(0, |base| base.generation);
+        Some(Front { base, more: tail.len() > blocks.len(), blocks, from: committed.manifest.from.clone(), upto, lost })
     }
 
     /// What damage has taken from the partition.
@@ -256,6 +262,9 @@ impl Replica {
     ///
     /// # Errors
     /// See [`AdoptError`].
+    ///
+    /// # Cancel safety
+    /// After a drop it goes on, if it has begun.
     pub async fn adopt(
         &self,
         key: &PartitionKey,
@@ -266,16 +275,19 @@ impl Replica {
         let Incarnation { id, accepts_loss, .. } = incarnation.clone();
         let generation = head.manifest.generation;
         let base = Base { incarnation: id, generation, sha256, manifest: Arc::clone(&head.manifest) };
-        let adopted = adopt::adopt(&self.0, &self.0.partition(key), base, head.body.clone(), accepts_loss).await;
-        self.0.collect_garbage().await;
-        match adopted {
+        let (core, body) = (Arc::clone(&self.0), head.body.clone());
+        let partition = core.partition(key);
+        let whole = async move {
+            let adopted = adopt::adopt(&core, &partition, base, body, accepts_loss).await;
+            core.collect_garbage().await;
+            adopted
+        };
+        let adopted = self.0.changes.run(&*self.0.host.tasks, "adopt", whole).await;
+        match adopted.unwrap_or_else(|| Err(PublishFailure::Failed("the engine has stopped".into()).into())) {
             Ok(done) => Ok(Adopted { dropped: done.dropped }),
             Err(AdoptFailure::Missing(why)) => Err(AdoptError::Missing(why)),
             Err(AdoptFailure::Publish(PublishFailure::Failed(why))) => Err(AdoptError::Failed(why)),
-            Err(AdoptFailure::Publish(PublishFailure::Stopped(error))) => {
-                self.0.stop_writing("a partition's folder could not be synced", &error);
-                Err(AdoptError::Stopped(error.to_string()))
-            }
+            Err(AdoptFailure::Publish(PublishFailure::Stopped(error))) => Err(AdoptError::Stopped(error.to_string())),
         }
     }
 

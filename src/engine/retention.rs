@@ -51,10 +51,7 @@ pub(crate) async fn sweep(core: &Arc<Core>, calendar: &Calendar) -> usize {
             Err(PublishFailure::Failed(error)) => {
                 warn!(%error, partition = %partition.folder, "retention will try again")
             }
-            Err(PublishFailure::Stopped(error)) => {
-                core.stop_writing("a partition's folder could not be synced", &error);
-                break;
-            }
+            Err(PublishFailure::Stopped(_)) => break,
         }
     }
     core.collect_garbage().await;

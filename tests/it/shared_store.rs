@@ -433,3 +433,53 @@ async fn the_commands_say_what_they_found_and_end_with_its_code() {
     let (code, _, why) = helios(&["store", "adopt", "--yes", "--shared-store", empty.path().to_str().unwrap()]);
     assert!(code == Some(1) && why.contains("no node has ever used"), "{why}");
 }
+
+/// Says of the newest incarnation that a command is at work on the next one, as that command does first.
+fn close_history(folder: &Folder) {
+    let newest = folder.newest("incarnation", "");
+    let mut body: Value = serde_json::from_slice(&fs::read(&newest).unwrap()).unwrap();
+    body["closing"] = true.into();
+    body["commit"] = "a-command".into();
+    let number: u64 = newest.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    fs::write(newest.with_file_name(format!("{:020}.json", number + 1)), body.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn a_chain_that_is_begun_while_a_new_history_is_being_begun_takes_nothing_from_its_node() {
+    let folder = Folder::new();
+    let nodes = [folder.node("a").await, folder.node("b").await];
+    let [a, b] = &nodes;
+    close_history(&folder);
+    a.write("a1", "local").await;
+    a.node.engine().flush_now().await;
+    a.sync().await;
+    b.sync().await;
+    let waiting = a.node.cluster().unwrap().status().await.waiting.events;
+    assert_eq!((waiting, a.names().await.len()), (1, 1), "a sent it, and keeps it");
+    assert_eq!(b.names().await.len(), 0, "b does not stand on that chain either");
+    let report = folder.verify().await;
+    assert_eq!(what(&report).len(), 1, "{:?}", what(&report));
+    assert!(what(&report)[0].contains("run it again"), "{:?}", what(&report));
+    // The command had looked for chains before this one was there: nothing of it is in the new history.
+    fs::remove_file(folder.newest("chains", "")).unwrap();
+    folder.begin(Begin::Write).await;
+    converge(&nodes).await;
+    all_have(&nodes, &["a1"]).await;
+    assert_eq!(what(&folder.verify().await), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_new_history_that_cannot_be_begun_leaves_the_old_one_open() {
+    let folder = Folder::new();
+    let nodes = two_nodes(&folder).await;
+    let newest = folder.newest("chains", "");
+    let sound = fs::read_to_string(&newest).unwrap();
+    fs::write(&newest, sound.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
+    let history = folder.begin(Begin::Write).await;
+    assert_eq!((history.begun, history.refused.len()), (None, 1));
+    fs::write(&newest, sound).unwrap();
+    assert_eq!(what(&folder.verify().await), [""; 0]);
+    nodes[0].write("a3", "shared").await;
+    nodes[1].sync().await;
+    all_have(&nodes, &["a1", "a2", "a3", "b1"]).await;
+}

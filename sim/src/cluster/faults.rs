@@ -169,6 +169,7 @@ impl Weights {
             let times = match kind {
                 Kind::Pause if matches!(focus, Focus::Sweeping | Focus::Ghosts) => 8,
                 Kind::WallJump if focus == Focus::Retention => 8,
+                Kind::Rollback if focus == Focus::Rollbacks => 16,
                 Kind::Pause => rng.pick(&[0, 1, 2, 4, 8]),
                 _ => rng.pick(&[0, 0, 1, 1, 2, 4]),
             };

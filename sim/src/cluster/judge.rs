@@ -49,11 +49,12 @@ fn chain_and_number(key: &str) -> Option<(&str, u64)> {
 
 /// The lowest generation of the store's history: each begins a thousand million above the one before it.
 fn first_generation(run: &Run) -> u64 {
-    let numbers = run.store.keys().into_iter().filter_map(|key| {
-        let number: u64 = key.strip_prefix("incarnation/")?.strip_suffix(".json")?.parse().ok()?;
-        Some(number)
+    let head = run.store.keys().into_iter().filter(|key| key.starts_with("incarnation/")).max();
+    let number = head.and_then(|head| {
+        let said: serde_json::Value = serde_json::from_slice(&run.store.peek(&head)?).ok()?;
+        said.get("number")?.as_u64()
     });
-    (numbers.max().unwrap_or(1) - 1) * GENERATIONS_PER_HISTORY + 1
+    (number.unwrap_or(1) - 1) * GENERATIONS_PER_HISTORY + 1
 }
 
 const GENERATIONS_PER_HISTORY: u64 = 1_000_000_000;

@@ -62,6 +62,8 @@ pub enum Focus {
     Sweeping,
     /// Requests that come late, numbers that are collected meanwhile, and committers that stand still.
     Ghosts,
+    /// A store that is put back again and again.
+    Rollbacks,
 }
 
 impl Focus {
@@ -127,7 +129,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     let mut rng = Rng::labelled(plan.seed, "topology");
     let count = plan.nodes.unwrap_or_else(|| rng.pick(&[1, 2, 2, 3, 3, 4, 5]));
     let cluster_settings = drawn_cluster_settings(&mut rng, plan.focus);
-    let retention = rng.percent(30) || plan.focus == Focus::Retention;
+    let retention = (rng.percent(30) || plan.focus == Focus::Retention) && plan.focus != Focus::Rollbacks;
     // Near midnight: days end while the run goes on.
     let ahead = DAY_NS - i64::try_from(rng.in_range(20..100)).expect("small") * 1_000_000_000;
     store.set_date_ahead(ahead);
@@ -333,7 +335,7 @@ impl Run {
                     *lines
                 };
                 // One chain moves on faster than six.
-                let alone = self.plan.focus == Focus::Ghosts;
+                let alone = matches!(self.plan.focus, Focus::Ghosts | Focus::Sweeping);
                 let back = if alone { 0 } else { i64::try_from(rng.in_range(0..2)).expect("small") };
                 let time_ns = today - back * DAY_NS + i64::try_from(number).expect("few lines") * 1_000;
                 let index = if alone { "app" } else { rng.pick(&["app", "app", "web"]) };
@@ -401,8 +403,9 @@ fn drawn_cluster_settings(rng: &mut Rng, focus: Focus) -> ClusterSettings {
     } else {
         (&[500, 5_000, 20_000], &[0, 1_000, 10_000])
     };
+    let often = matches!(focus, Focus::Ghosts | Focus::Sweeping | Focus::Rollbacks);
     ClusterSettings {
-        sync_interval: seconds(rng, if focus == Focus::Ghosts { &[500] } else { &[500, 2_000, 10_000] }),
+        sync_interval: seconds(rng, if often { &[500] } else { &[500, 2_000, 10_000] }),
         walk_interval: seconds(rng, &[5_000, 30_000, 3_600_000]),
         compact_interval: seconds(rng, &[500, 3_000, 30_000]),
         sweep_interval: seconds(rng, sweeps),

@@ -91,7 +91,12 @@ const FOUND: &[(u64, &str)] = &[
     (3740, "a sweeper whose disk failed while it adopted what it had committed did not try again"),
     (4108, "a sweeper whose disk failed while it adopted what it had committed did not try again"),
     (5530, "a commit that was under way when the store was put back became the head of the new history"),
+    (6717, "a chain that was begun behind the back of a new history took its events with it"),
+    (7197, "a folder whose sync had failed was built on by the next adoption of the same life"),
+    (7414, "a wait that timed out left a generation on the disk that its process did not know"),
     (7517, "nobody looked for a sweeper's commit of which no answer had come"),
+    (7862, "a chain that was begun behind the back of a new history took its events with it"),
+    (8968, "a chain that was begun behind the back of a new history took its events with it"),
 ];
 
 /// Shows what happens, if it is asked for.
@@ -169,7 +174,7 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
 fn runs_that_look_for_one_kind_of_bug_pass_without_it() {
     log();
     let (first, seeds) = (variable("HELIOS_SIM_SEED").unwrap_or(1), variable("HELIOS_SIM_FOCUSED").unwrap_or(3));
-    for focus in [Focus::Retention, Focus::Sweeping, Focus::Ghosts] {
+    for focus in [Focus::Retention, Focus::Sweeping, Focus::Ghosts, Focus::Rollbacks] {
         let (total, failure) = campaign(first, seeds, |seed| Plan { focus, ..plan(seed) });
         if let Some((seed, why)) = failure {
             panic!("{focus:?}, seed {seed}: {why}");
@@ -191,6 +196,7 @@ fn focus_of(mutant: Mutant) -> Focus {
             Focus::Sweeping
         }
         Mutant::DoneOnCreate | Mutant::SettleByName | Mutant::ActOnOwnCommit => Focus::Ghosts,
+        Mutant::RollbackAdopted => Focus::Rollbacks,
         _ => Focus::Everything,
     }
 }

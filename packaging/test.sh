@@ -128,6 +128,7 @@ test_make() {
         "$old"/*.deb "$old"/*.rpm "$deb" "$rpm"
     cp "$new/helios-release.asc" "$work/files/"
     cp "$ROOT"/packaging/tests/*.sh "$work/files/tests/"
+    [[ ${HELIOS_RELEASE_FEATURES---features fips} != *fips* ]] || touch "$work/files/fips"
     echo "$OLD_VERSION" >"$work/files/old-version"
     echo "$NEW_VERSION" >"$work/files/new-version"
     check "a release holds all that docs/verify.md names" \

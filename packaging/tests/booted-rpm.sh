@@ -4,6 +4,7 @@ set -euo pipefail
 . /srv/helios/tests/in-machine.sh
 check "the service is started" systemctl enable --now helios
 check "the server answers" answers
+! is_fips || check "it stands on the validated module" on_the_module
 check "the key is root's alone" is "$(stat -c '%U:%G %a' /etc/helios/credentials/control.key)" "root:root 600"
 check "events are taken" ingest 500
 check "and found" all_found

@@ -29,6 +29,7 @@ check "the service is active" systemctl is-active helios
 check "the service starts at boot" systemctl is-enabled helios
 check "the socket unit is not enabled" is "$(systemctl is-enabled helios.socket || true)" disabled
 check "the server answers" answers
+! is_fips || check "it stands on the validated module" on_the_module
 check "it runs as its user" is "$(stat -c %U "/proc/$(main_pid)")" helios
 check "the key is root's alone" is "$(owner /etc/helios/credentials/control.key)" "root:root 600"
 check "nobody else looks into the data" is "$(owner /var/lib/helios)" "helios:helios 700"
@@ -76,6 +77,7 @@ check "the data is there" all_found
 check "the settings were kept" grep -q '^HELIOS_RETENTION_DEFAULT_DAYS=400$' /etc/helios/helios.env
 check "the key was kept" is "$(sha256sum /etc/helios/credentials/control.key)" "$key"
 check "the version that runs is noted" is "$(cat /var/lib/helios/version)" "$NEW"
+! is_fips || check "the newer one stands on the validated module" on_the_module
 check "more events are taken" ingest 500
 
 # --- no way back ---

@@ -60,3 +60,12 @@ all_found() {
     found=$(helios search --format csv '* | stats count, dc(n)' --since 1d | tail -n 1 | tr -d '\r')
     is "$found" "$sent,$sent"
 }
+
+# What is installed says that it stands on the validated module, and so does the server that runs. Not of a default build.
+is_fips() { [[ -e /srv/helios/fips ]]; }
+on_the_module() {
+    helios fips status || return 1
+    local said
+    said=$(curl -fsS "$URL/api/admin/crypto")
+    [[ $said == *'"build":"fips"'*'"every_part_on_module":true'* ]] || { echo "the server says: $said"; return 1; }
+}

@@ -94,16 +94,15 @@ pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> R
     let entropy = host.entropy.fork("history");
     let life = format!("{:016x}", entropy.next_u64());
     let stated = incarnation::read(store).await?;
-    // A store that nobody has used is likely the wrong place: nothing is left there.
-    let used = stated.is_some() || !inspect::inventory(store).await?.keys.is_empty();
     let id = || format!("{:016x}", entropy.next_u64());
     let before = stated.clone().unwrap_or_else(|| incarnation::Stated::nothing(id()));
     let first = incarnation::first_generation(before.number + 1);
     let writer = Writer { host, store, entropy: &*entropy, life: &life, first };
     let history = History { before: stated.map(|stated| stated.incarnation.id), ..History::default() };
     let plan = writer.make(history.clone(), false).await?;
-    let begins = how != Begin::Look && used && plan.refused.is_empty();
-    if !begins {
+    // A store that nobody has used is likely the wrong place: nothing is left there.
+    let used = plan.before.is_some() || !plan.partitions.is_empty();
+    if how == Begin::Look || !used || !plan.refused.is_empty() {
         return Ok(plan);
     }
     // ORDER: before the chains are looked for that are in it.

@@ -135,6 +135,10 @@ async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
             *known = generation.max(*known);
         }
     }
+    // ORDER: after the list. Once for all chains in it, as a fresh node knows none.
+    if incarnation::is_open(shared).await? {
+        lock(&shared.listed).extend(newest.keys().cloned());
+    }
     // A partition that is adopted here and gone there was rolled back: asking for it says so.
     for key in shared.replica.partitions() {
         if shared.replica.base(&key).await.is_some() {
@@ -143,7 +147,9 @@ async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
     }
     debug!(partitions = newest.len(), "walked over all chains");
     let wanted = want(shared, newest);
-    adopt_all(shared, wanted).await
+    let adopted = adopt_all(shared, wanted).await;
+    lock(&shared.listed).clear();
+    adopted
 }
 
 /// Notes what is wanted, and gives all that is.

@@ -1,6 +1,6 @@
 //! What the parts of a cluster share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) walk_due: Mutex<bool>,
     pub(super) pulled: Mutex<Pulled>,
     incarnation: Mutex<Incarnation>,
+    /// Chains that a walk that is under way has listed before it read that the history is open.
+    pub(super) listed: Mutex<BTreeSet<PartitionKey>>,
     /// A command was at work on the next history when this was last read.
     pub(super) closing: AtomicBool,
     problems: Mutex<BTreeMap<String, Problem>>,
@@ -181,6 +183,7 @@ impl Shared {
             walk_due: Mutex::new(true),
             pulled: Mutex::default(),
             incarnation: Mutex::default(),
+            listed: Mutex::default(),
             closing: AtomicBool::new(false),
             problems: Mutex::default(),
             roster: Mutex::default(),
@@ -213,6 +216,7 @@ impl Shared {
     }
 
     pub(super) fn set_incarnation(&self, incarnation: Incarnation) {
+        lock(&self.listed).clear();
         *lock(&self.incarnation) = incarnation;
         // Its generations may have smaller numbers.
         lock(&self.told).clear();

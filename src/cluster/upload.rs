@@ -186,7 +186,8 @@ async fn try_to_adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) ->
         return Ok(false);
     }
     // ORDER: after the head was read. A chain that was begun while a command looked for all of them is in no history.
-    let is_known = shared.replica.base(key).await.is_some_and(|base| base.incarnation == incarnation.id);
+    let is_known = lock(&shared.listed).contains(key)
+        || shared.replica.base(key).await.is_some_and(|base| base.incarnation == incarnation.id);
     if !is_known && !incarnation::is_open(shared).await? {
         feed::ask_for_walk(shared);
         return Ok(false);

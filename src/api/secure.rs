@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+use super::crypto::lasting;
 use super::server::{Common, accept_loop};
 use crate::crypto::tls::{self, Reload};
 use crate::host::{Host, Listener, Stream, Task};
@@ -48,10 +49,17 @@ impl SecurePort {
     }
 }
 
-/// Takes a new pair once its files have settled.
+/// Takes a new pair once its files have settled, and warns of one that clients refuse or soon will.
 async fn watch(host: Host, tls: Arc<tls::Server>, stopping: Flag) {
-    let mut said = None;
+    let (mut said, mut warned) = (None, None);
     loop {
+        let lasting = tls.shown().validity.and_then(|validity| lasting(validity, host.clock.wall()));
+        if lasting != warned {
+            if let Some(text) = &lasting {
+                warn!(certificate = %tls.shown().fingerprint, "{text}");
+            }
+            warned = lasting;
+        }
         host_select! {
             () = stopping.raised() => return,
             () = host.clock.sleep(TLS_FILES_INTERVAL) => {}

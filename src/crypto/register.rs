@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use super::tls::{Server, Tally};
+use super::tls::{Server, Tally, Validity};
 use super::{Parts, Random, Report, SealingKey, Standing, tls};
 use crate::host::UnixNanos;
 
@@ -41,6 +41,8 @@ pub struct KeyInUse {
     pub since: Option<UnixNanos>,
     /// Whether `since` is when it was made.
     pub is_age: bool,
+    /// Of a certificate: from when until when it is good.
+    pub validity: Option<Validity>,
     /// How often it has sealed in this life of the process, and how often it may.
     pub seals: Option<(u64, u64)>,
 }
@@ -116,6 +118,7 @@ impl Register {
             algorithm: "AES-256-GCM",
             since: key.made(),
             is_age: key.made().is_some(),
+            validity: None,
             seals: Some((key.seals(), super::SEALS_MAX)),
         });
         let listener = used.server.iter().map(|server| {
@@ -126,6 +129,7 @@ impl Register {
                 algorithm: shown.algorithm,
                 since: Some(shown.since),
                 is_age: false,
+                validity: shown.validity,
                 seals: None,
             }
         });

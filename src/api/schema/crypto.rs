@@ -67,6 +67,8 @@ fn key() -> Value {
         .with("since", described(nullable(time()), "When it was made, or since when it is in use."))
         .with("since_is", json!({"type": "string", "enum": ["made", "in_use"]}))
         .with("age_s", nullable(whole()))
+        .with("not_before", described(nullable(time()), "Of a certificate: clients refuse it before."))
+        .with("not_after", described(nullable(time()), "Of a certificate: clients refuse it after."))
         .with("seals", described(nullable(whole()), "How often it has sealed in this life of the process."))
         .with("seals_max", described(nullable(whole()), "How often it may."))
         .build()

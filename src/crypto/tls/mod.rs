@@ -11,8 +11,10 @@ mod pair;
 pub mod policy;
 mod server;
 mod tally;
+mod validity;
 
 pub use client::Client;
 pub use pair::{Pair, PairError};
 pub use server::{Reload, Server};
 pub use tally::{Negotiated, Tally};
+pub use validity::{Lasting, SOON_DAYS, Validity};

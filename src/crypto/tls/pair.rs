@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::policy;
+use super::{Validity, policy};
 use crate::crypto::{hex, sha256};
 use crate::host::{Disk, UnixNanos};
 
@@ -38,6 +38,7 @@ pub(super) struct Loaded {
     /// SHA-256 of the certificate, as everybody shows it.
     pub(super) fingerprint: String,
     pub(super) algorithm: &'static str,
+    pub(super) validity: Option<Validity>,
     pub(super) since: UnixNanos,
 }
 
@@ -107,6 +108,7 @@ impl Pair {
             return Err(unfit(CERT, "it holds no `BEGIN CERTIFICATE`"));
         };
         let fingerprint = hex(&sha256(leaf));
+        let validity = Validity::of(leaf);
         let key = PrivateKeyDer::from_pem_slice(&bytes.key)
             .map_err(|_| unfit(KEY, "it holds no private key in PEM that is not encrypted"))?;
         let key = policy::provider().key_provider.load_private_key(key).map_err(|_| unfit(KEY, KEYS_TAKEN))?;
@@ -119,7 +121,7 @@ impl Pair {
             }
             Err(error) => return Err(unfit(CERT, &format!("it is no certificate that can be read ({error})"))),
         }
-        Ok(Loaded { certified: Arc::new(certified), fingerprint, algorithm, since: now })
+        Ok(Loaded { certified: Arc::new(certified), fingerprint, algorithm, validity, since: now })
     }
 
     fn path(&self, what: &'static str) -> PathBuf {

@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::pair::{Loaded, PairBytes};
-use super::{Pair, PairError, Tally, policy};
+use super::{Pair, PairError, Tally, Validity, policy};
 use crate::crypto::Standing;
 use crate::crypto::module::IS_FIPS_BUILD;
 use crate::host::{Disk, Host, Stream, UnixNanos};
@@ -55,6 +55,8 @@ pub struct ShownKey {
     pub fingerprint: String,
     /// Of the key.
     pub algorithm: &'static str,
+    /// From when until when the certificate is good, if it says so. Clients refuse it at any other time.
+    pub validity: Option<Validity>,
     /// Since when it is in use.
     pub since: UnixNanos,
 }
@@ -140,7 +142,8 @@ impl Server {
     /// The certificate in use.
     pub fn shown(&self) -> ShownKey {
         let loaded = self.shown.get();
-        ShownKey { fingerprint: loaded.fingerprint.clone(), algorithm: loaded.algorithm, since: loaded.since }
+        let Loaded { algorithm, validity, since, .. } = *loaded;
+        ShownKey { fingerprint: loaded.fingerprint.clone(), algorithm, validity, since }
     }
 
     /// The files.

@@ -3,6 +3,7 @@
 
 mod authority;
 mod client;
+mod groups;
 mod pair;
 mod server;
 

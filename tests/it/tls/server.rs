@@ -10,13 +10,15 @@ use std::sync::mpsc::Receiver;
 
 use serde_json::Value;
 
-use super::authority::{Authority, EC, RSA, SHORT_RSA};
+use super::authority::{Authority, EC, GOOD_FOR_LONG, LOCALHOST, RSA, SHORT_RSA, Wanted};
 
 /// `helios serve` with a port for TLS. It ends with the test.
-struct Served {
+pub(super) struct Served {
     process: Child,
     plain: SocketAddr,
     secure: SocketAddr,
+    /// What it said until it had greeted.
+    greeting: String,
     /// What it says after its greeting, line by line.
     says: Receiver<String>,
 }
@@ -30,7 +32,7 @@ fn command(data: &Path, cert: &Path, key: &Path) -> Command {
 }
 
 impl Served {
-    fn start(data: &Path, cert: &Path, key: &Path) -> Self {
+    pub(super) fn start(data: &Path, cert: &Path, key: &Path) -> Self {
         let mut process = command(data, cert, key).spawn().unwrap();
         let mut said = BufReader::new(process.stderr.take().unwrap());
         let mut all = String::new();
@@ -45,21 +47,29 @@ impl Served {
         // What nobody reads would block it.
         let (send, says) = std::sync::mpsc::channel();
         std::thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        Self { process, plain, secure, says }
+        Self { process, plain, secure, greeting: all, says }
     }
 
     /// Waits until it says something, however long that takes.
     fn wait_for(&self, words: &str) {
+        if self.greeting.contains(words) {
+            return;
+        }
         assert!(self.says.iter().any(|line| line.contains(words)), "the server ended and never said: {words}");
     }
 
     /// What `/api/admin/crypto` says, over the plain port.
-    fn crypto(&self) -> Value {
+    pub(super) fn crypto(&self) -> Value {
         let mut stream = TcpStream::connect(self.plain).unwrap();
         stream.write_all(b"GET /api/admin/crypto HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// The port for TLS.
+    pub(super) fn secure(&self) -> SocketAddr {
+        self.secure
     }
 
     fn fingerprint(&self) -> String {
@@ -211,6 +221,34 @@ fn a_hangup_takes_a_new_certificate_and_keeps_the_old_one_if_the_new_is_no_use()
     served.wait_for("is not taken: the old one stays in use");
     assert!(served.ask(&authority.path("ca.pem"), &[]).unwrap().contains("Verify return code: 0 (ok)"));
     assert_eq!(served.fingerprint(), second);
+}
+
+/// It serves all the same: who starts a server anew must not lose it to a date, and clients see to it themselves.
+#[test]
+fn a_certificate_that_clients_refuse_by_its_dates_is_warned_of() {
+    let authority = Authority::new();
+    let [from, until] = GOOD_FOR_LONG;
+    for (name, dates, words) in [
+        ("over", [from, "20210101000000Z"], "the TLS certificate ended at 2021-01-01T00:00:00Z"),
+        ("early", ["20980101000000Z", until], "the TLS certificate is good from 2098-01-01T00:00:00Z on"),
+        ("good", GOOD_FOR_LONG, ""),
+    ] {
+        let (cert, key) = authority.sign(name, &Wanted { key: EC, names: LOCALHOST, dates });
+        let served = Served::start(&authority.path(&format!("data-{name}")), &cert, &key);
+        let crypto = served.crypto();
+        let warnings = crypto["warnings"].as_array().unwrap();
+        if words.is_empty() {
+            assert!(warnings.is_empty(), "{warnings:?}");
+        } else {
+            served.wait_for(words);
+            assert!(warnings.len() == 1 && warnings[0].as_str().unwrap().contains(words), "{warnings:?}");
+        }
+        let key = crypto["keys"].as_array().unwrap().iter().find(|key| key["purpose"] == "TLS listener").unwrap();
+        let shown = dates.map(|date| format!("{}-{}-{}T00:00:00Z", &date[..4], &date[4..6], &date[6..8]));
+        assert_eq!([&key["not_before"], &key["not_after"]], [&shown[0], &shown[1]]);
+        let answer = served.ask(&authority.path("ca.pem"), &[]);
+        assert_eq!(answer.is_ok(), words.is_empty(), "a client looks at the dates: {answer:?}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ const plain = () => ({
 
 const DAY_S = 86_400;
 const ago = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
-const key = (purpose, id, algorithm, sinceIs, age, seals) => ({ purpose, id, algorithm, since: age === null ? null : ago(age), since_is: sinceIs, age_s: age, seals, seals_max: seals === null ? null : 4_294_967_296 });
+const key = (purpose, id, algorithm, sinceIs, age, seals) => ({ purpose, id, algorithm, since: age === null ? null : ago(age), since_is: sinceIs, age_s: age, not_before: null, not_after: null, seals, seals_max: seals === null ? null : 4_294_967_296 });
 
 /** A FIPS build in a cluster, with TLS in and out. Connections and seals grow, as they do. */
 const fips = () => {
@@ -79,7 +79,7 @@ const fips = () => {
     },
     keys: [
       key("seals control documents", "7f3a9c01d2b4e586", "AES-256-GCM", "made", 41 * DAY_S, 84_210 + asked),
-      key("TLS listener", "5be01f7c22a9d3400b7de2f1c3a49856c4e8a90b17d26f353f9c01d2a4b5e677", "ECDSA", "in_use", 2 * DAY_S, null),
+      { ...key("TLS listener", "5be01f7c22a9d3400b7de2f1c3a49856c4e8a90b17d26f353f9c01d2a4b5e677", "ECDSA", "in_use", 2 * DAY_S, null), not_before: ago(3 * DAY_S), not_after: ago(-87 * DAY_S) },
     ],
   };
 };

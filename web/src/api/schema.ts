@@ -169,6 +169,10 @@ export interface CryptoAnswer {
     algorithm: string;
     /** Of a certificate: its SHA-256. */
     id: string;
+    /** Of a certificate: clients refuse it after. */
+    not_after: string | null;
+    /** Of a certificate: clients refuse it before. */
+    not_before: string | null;
     purpose: string;
     /** How often it has sealed in this life of the process. */
     seals: number | null;

@@ -35,7 +35,7 @@ const answer = (change: Partial<CryptoAnswer> = {}): CryptoAnswer => ({
 
 const FIPS: Partial<CryptoAnswer> = { build: "fips", profile: "default", claim: "uses cryptography of X, which has no certificate of its own", approved_mode: true, self_tests: "passed", every_part_on_module: true };
 
-const key = (change: Partial<KeyInUse> = {}): KeyInUse => ({ purpose: "seals control documents", id: "k1", algorithm: "AES-256-GCM", since: "2026-06-14T10:00:00Z", since_is: "made", age_s: 3 * 86_400, seals: 12_345, seals_max: 4_294_967_296, ...change });
+const key = (change: Partial<KeyInUse> = {}): KeyInUse => ({ purpose: "seals control documents", id: "k1", algorithm: "AES-256-GCM", since: "2026-06-14T10:00:00Z", since_is: "made", age_s: 3 * 86_400, not_before: null, not_after: null, seals: 12_345, seals_max: 4_294_967_296, ...change });
 
 /** The cells of a table's rows, by the section that it is in. */
 function rows(container: HTMLElement, id: string): (string | null)[][] {

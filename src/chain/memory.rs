@@ -27,6 +27,8 @@ pub struct Faults {
     /// A create or a delete has no answer now and is made later: when a call draws `deliver`, or by
     /// [`MemoryStore::deliver_one`].
     pub deliver_late: u64,
+    /// A delete that was answered is made once more within `AGAIN_WITHIN`, as by a client that had tried twice.
+    pub delete_again: u64,
     /// Before a call, the oldest request that is still under way is carried out.
     pub deliver: u64,
     /// A create answers that the name was taken although it had just given it.
@@ -74,6 +76,8 @@ struct Inner {
     deleted: BTreeSet<String>,
     /// Requests that are still under way although nobody waits for them.
     late: VecDeque<Late>,
+    /// Deletes that are made once more, and when.
+    again: Vec<(Duration, String)>,
     /// What listings showed before the last changes.
     before: VecDeque<BTreeMap<String, Bytes>>,
     faults: Faults,
@@ -139,6 +143,7 @@ impl MemoryStore {
         let mut inner = self.lock();
         inner.objects = backup;
         inner.late.clear();
+        inner.again.clear();
     }
 
     /// The keys that are there.
@@ -149,6 +154,10 @@ impl MemoryStore {
     /// Draws whether something happens that happens in `per_mille` of all cases.
     fn draw(&self, per_mille: u64) -> bool {
         per_mille > 0 && self.entropy.next_u64() % 1_000 < per_mille
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.as_ref().map_or(Duration::ZERO, |clock| clock.monotonic())
     }
 
     async fn pause(&self) {
@@ -162,9 +171,11 @@ impl MemoryStore {
     async fn arrive(&self, key: &str, kind: RequestKind, bytes: usize) -> Result<Faults, StoreError> {
         self.requests.sent(kind, bytes);
         self.pause().await;
+        let now = self.now();
         let faults = {
             let mut inner = self.lock();
             inner.counts.calls += 1;
+            inner.delete_again(now);
             inner.faults
         };
         if self.draw(faults.deliver) {
@@ -261,6 +272,14 @@ impl Inner {
         true
     }
 
+    fn delete_again(&mut self, now: Duration) {
+        let due: Vec<_> = self.again.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, key) in due {
+            self.counts.delivered_late += 1;
+            self.delete(&key);
+        }
+    }
+
     fn remember(&mut self) {
         if self.faults.stale_list == 0 {
             return;
@@ -342,6 +361,10 @@ impl Store for MemoryStore {
                 return Err(StoreError::unknown(key, "delayed by a test"));
             }
             self.lock().delete(key);
+            if self.draw(faults.delete_again) {
+                let within = Duration::from_millis(self.entropy.next_u64() % AGAIN_WITHIN.as_millis() as u64);
+                self.lock().again.push((self.now() + within, key.to_owned()));
+            }
             self.answer(key, faults, ()).await
         })
     }
@@ -361,5 +384,7 @@ impl Store for MemoryStore {
     }
 }
 
+/// The longest time after which a delete is made once more.
+const AGAIN_WITHIN: Duration = Duration::from_secs(20);
 /// How many changes old a stale listing may be.
 const STALE_CHANGES: usize = 4;

@@ -1,5 +1,6 @@
 //! Merging neighbouring blocks of a tail into larger ones.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,19 +18,39 @@ use super::settings::Settings;
 use super::snapshot::{PartitionView, StoredBlock};
 use crate::host_select;
 
-/// Looks for runs of small blocks and merges them, one run at a time, until the engine stops.
+/// Looks for runs of small blocks and merges them, one run at a time, until the engine stops: in what was flushed at
+/// once, in what may be merged when it is idle a little later, and in everything once an interval.
+///
+/// A flush costs a look at one partition, not at all: a node may have tens of thousands.
 pub(crate) async fn compact_loop(core: Arc<Core>) {
+    let mut waiting = BTreeMap::new();
+    let (mut look_at, mut everything_at, mut waiting_at) = (core.all_partitions(), Duration::ZERO, Duration::ZERO);
     loop {
-        let mut waiting = false;
-        for partition in core.all_partitions() {
-            waiting |= compact_partition(&core, &partition, false).await;
+        for partition in look_at {
+            match compact_partition(&core, &partition, false).await {
+                true => drop(waiting.insert(partition.key.clone(), partition)),
+                false => drop(waiting.remove(&partition.key)),
+            }
         }
-        let pause =
-            if waiting { core.settings.compact_interval.min(IDLE_AFTER) } else { core.settings.compact_interval };
+        let now = core.host.clock.monotonic();
+        if everything_at <= now {
+            everything_at = now + core.settings.compact_interval;
+        }
+        if waiting_at <= now {
+            waiting_at = now + IDLE_AFTER;
+        }
+        let next_at = if waiting.is_empty() { everything_at } else { everything_at.min(waiting_at) };
         host_select! {
             () = core.stop_requested() => return,
-            () = core.wake_compact.notified() => {}
-            () = core.host.clock.sleep(pause) => {}
+            () = core.compactor_woken() => {}
+            () = core.host.clock.sleep(next_at - now) => {}
+        }
+        let now = core.host.clock.monotonic();
+        look_at = core.take_flushed();
+        if everything_at <= now {
+            look_at = core.all_partitions();
+        } else if waiting_at <= now {
+            look_at.extend(waiting.values().cloned());
         }
     }
 }

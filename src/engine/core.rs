@@ -55,6 +55,8 @@ pub(crate) struct Core {
     partitions: Mutex<BTreeMap<PartitionKey, Arc<Partition>>>,
     /// Partitions whose head is not empty.
     open: Mutex<BTreeSet<PartitionKey>>,
+    /// Partitions into which something was flushed since the compactor last took them.
+    flushed: Mutex<BTreeSet<PartitionKey>>,
     pub(crate) segments: Arc<Mutex<Segments>>,
     pub(crate) dense: DenseBudget,
     pub(crate) lost: Mutex<Arc<Vec<Lost>>>,
@@ -72,7 +74,7 @@ pub(crate) struct Core {
     /// Heads have become smaller.
     pub(crate) room: Notify,
     pub(crate) wake_flush: Notify,
-    pub(crate) wake_compact: Notify,
+    wake_compact: Notify,
     pub(crate) counters: Counters,
     /// What commits outside the engine's own workers.
     pub(crate) changes: Changes,
@@ -111,6 +113,7 @@ impl Core {
             commits: AtomicU64::new(0),
             partitions: Mutex::default(),
             open: Mutex::default(),
+            flushed: Mutex::default(),
             segments: Arc::default(),
             dense: DenseBudget::new(settings.dense_bytes_per_s, host.clock.monotonic()),
             lost: Mutex::default(),
@@ -194,6 +197,24 @@ impl Core {
         if partition.figures().ordinal.is_none() {
             open.remove(&partition.key);
         }
+    }
+
+    /// A block was flushed: its neighbours may be merged with it.
+    pub(crate) fn wake_compactor(&self, key: &PartitionKey) {
+        self.flushed.lock().expect("no panic while held").insert(key.clone());
+        self.wake_compact.notify_one();
+    }
+
+    /// Resolves when [`Core::take_flushed`] may have something to give. Cancel safe.
+    pub(crate) async fn compactor_woken(&self) {
+        self.wake_compact.notified().await;
+    }
+
+    /// The partitions into which something was flushed since this was last asked.
+    pub(crate) fn take_flushed(&self) -> Vec<Arc<Partition>> {
+        let flushed = std::mem::take(&mut *self.flushed.lock().expect("no panic while held"));
+        let partitions = self.partitions.lock().expect("no panic while held");
+        flushed.iter().filter_map(|key| partitions.get(key).cloned()).collect()
     }
 
     /// Stops all writing until a restart.

@@ -172,7 +172,7 @@ async fn flush_oldest(core: &Arc<Core>, partition: &Arc<Partition>) -> Result<u6
     }
     drop(committed);
     remove_segments(core, partition).await;
-    core.wake_compact.notify_one();
+    core.wake_compactor(&partition.key);
     core.wake_share.notify_one();
     Ok(rows)
 }

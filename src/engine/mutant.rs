@@ -110,8 +110,7 @@ impl Mutant {
     ];
 
     /// Those that only a cluster can notice. Replaying what the base has is none: a head that reaches below a base is
-    /// flushed before that is adopted, so that what was flushed says as much. [`Mutant::ReuploadSameId`] is not among them:
-    /// it was not noticed in 100 seeds.
+    /// flushed before that is adopted, so that what was flushed says as much.
     pub const CLUSTER: &'static [Mutant] = &[
         Self::AdoptUncut,
         Self::UploadNotFromFront,
@@ -136,6 +135,7 @@ impl Mutant {
         Self::HeadCollected,
         Self::FrontCutShort,
         Self::RollbackAdopted,
+        Self::ReuploadSameId,
     ];
 }
 

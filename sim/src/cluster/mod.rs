@@ -72,7 +72,9 @@ impl Focus {
         let drawn = draw_faults(rng);
         match self {
             Self::Ghosts => Faults { deliver_late: 250, deliver: 80, lose_answer: 100, delay_ms_max: 400, ..drawn },
-            Self::Sweeping => Faults { delay_ms_max: 400, deliver_late: drawn.deliver_late.max(100), ..drawn },
+            Self::Sweeping => {
+                Faults { delay_ms_max: 400, deliver_late: drawn.deliver_late.max(100), delete_again: 500, ..drawn }
+            }
             _ => drawn,
         }
     }

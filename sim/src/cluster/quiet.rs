@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use helios::chain::memory::MemoryStore;
+use helios::chain::memory::{Faults, MemoryStore};
 use helios::chain::{Requests, Store};
 use helios::cluster::ClusterSettings;
 use helios::engine::Settings;
@@ -24,6 +24,7 @@ pub fn quiet_hour(nodes: usize, partitions: u64) -> Result<Requests, String> {
     let world = World::new(1);
     let host = world.host(&world.mount(Storage::new(), FaultPlan::none()));
     let store = MemoryStore::new(host.entropy.fork("store"), Some(Arc::clone(&host.clock)));
+    store.set_faults(Faults { page_objects: PAGE_OBJECTS, ..Faults::default() });
     let third = Duration::from_secs(10) / 3;
     let settings = Settings { flush_age_max: third, reserve_bytes: 0, ..Settings::default() };
     let cluster_settings = ClusterSettings {
@@ -70,5 +71,7 @@ pub fn quiet_hour(nodes: usize, partitions: u64) -> Result<Requests, String> {
     }
 }
 
+/// Names in a page of a listing, as S3 gives them.
+const PAGE_OBJECTS: usize = 1_000;
 /// Times of ten minutes in which all of what came in is sent.
 const ROUNDS_MAX: u64 = 60;

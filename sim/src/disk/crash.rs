@@ -37,7 +37,9 @@ impl Storage {
     pub fn power_cut(&mut self, seed: u64) {
         let mut rng = Rng::labelled(seed, "power cut");
         let names = Mood::draw(&mut rng);
-        for change in std::mem::take(&mut self.unsynced_names) {
+        let mut changes: Vec<_> = std::mem::take(&mut self.unsynced_names).into_values().flatten().collect();
+        changes.sort_unstable_by_key(|change| change.number);
+        for change in changes {
             if names.keeps(&mut rng) {
                 self.make_durable(change);
             }
@@ -59,7 +61,7 @@ impl Storage {
     /// served by no rule.) Bytes that a failed sync let go of stay lost.
     pub fn process_killed(&mut self) {
         self.locks.clear();
-        for change in &mut self.unsynced_names {
+        for change in self.unsynced_names.values_mut().flatten() {
             change.lost = false;
         }
     }

@@ -17,8 +17,10 @@ const NAME_BYTES: u64 = 64;
 #[derive(Clone, Debug)]
 pub struct Storage {
     pub(super) nodes: Vec<Node>,
-    /// Changes of names that no sync of their folder has covered yet, oldest first.
-    pub(super) unsynced_names: Vec<NameChange>,
+    /// Changes of names that no sync of their folder has covered yet, by folder, oldest first.
+    pub(super) unsynced_names: BTreeMap<NodeId, Vec<NameChange>>,
+    /// Changes of names so far.
+    name_changes: u64,
     /// Who holds which lock file.
     pub(super) locks: BTreeMap<NodeId, u64>,
     capacity_bytes: u64,
@@ -63,6 +65,8 @@ pub(super) struct DirNode {
 
 #[derive(Clone, Debug)]
 pub(super) struct NameChange {
+    /// Older ones have smaller numbers.
+    pub(super) number: u64,
     pub(super) dir: NodeId,
     pub(super) name: Box<str>,
     pub(super) node: NodeId,
@@ -92,7 +96,8 @@ impl Storage {
     pub fn new() -> Self {
         Self {
             nodes: vec![Node::Dir(DirNode::default())],
-            unsynced_names: Vec::new(),
+            unsynced_names: BTreeMap::new(),
+            name_changes: 0,
             locks: BTreeMap::new(),
             capacity_bytes: u64::MAX,
             used_bytes: 0,
@@ -247,14 +252,18 @@ impl Storage {
     pub(super) fn sync_dir(&mut self, path: &Path) -> io::Result<()> {
         let dir = self.find(path)?;
         self.dir(dir)?;
-        for change in std::mem::take(&mut self.unsynced_names) {
-            if change.dir == dir && !change.lost {
-                // Older changes of the same name that were let go can't come back over this one.
-                self.unsynced_names.retain(|older| older.dir != dir || older.name != change.name);
-                self.make_durable(change);
+        let mut lost: Vec<NameChange> = Vec::new();
+        for change in self.unsynced_names.remove(&dir).unwrap_or_default() {
+            if change.lost {
+                lost.push(change);
             } else {
-                self.unsynced_names.push(change);
+                // Older changes of the same name that were let go can't come back over this one.
+                lost.retain(|older| older.name != change.name);
+                self.make_durable(change);
             }
+        }
+        if !lost.is_empty() {
+            self.unsynced_names.insert(dir, lost);
         }
         Ok(())
     }
@@ -262,8 +271,8 @@ impl Storage {
     /// The sync of a folder failed: what it should have made durable counts as written and is not.
     pub(super) fn fail_sync_dir(&mut self, path: &Path) {
         let Ok(dir) = self.find(path) else { return };
-        for change in &mut self.unsynced_names {
-            change.lost |= change.dir == dir;
+        for change in self.unsynced_names.get_mut(&dir).into_iter().flatten() {
+            change.lost = true;
         }
     }
 
@@ -396,7 +405,13 @@ impl Storage {
             }
         }
         self.used_bytes += NAME_BYTES;
-        self.unsynced_names.push(NameChange { dir, name: name.into(), node, change, lost: false });
+        self.note_change(dir, name.into(), node, change);
+    }
+
+    fn note_change(&mut self, dir: NodeId, name: Box<str>, node: NodeId, change: Change) {
+        self.name_changes += 1;
+        let change = NameChange { number: self.name_changes, dir, name, node, change, lost: false };
+        self.unsynced_names.entry(dir).or_default().push(change);
     }
 
     /// Takes a name from what processes see and gives its room back.
@@ -416,7 +431,7 @@ impl Storage {
         let (dir, name) = self.find_parent(path)?;
         let name: Box<str> = name.into();
         self.take_name(dir, &name);
-        self.unsynced_names.push(NameChange { dir, name, node, change: Change::Removed, lost: false });
+        self.note_change(dir, name, node, Change::Removed);
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! Published vectors, run through the room `crypto`: on the FIPS build each of them is an approved service.
 
+use helios::crypto::signature::{PublicKey, SignatureError};
 use helios::crypto::{HMAC_KEY_BYTES_MIN, HmacSha256, SealError, SealingKey, Sha256, hex, sha256};
 use serde_json::Value;
 
 const AES_GCM: &str = include_str!("../data/vectors/aes_gcm_test.json");
+const ECDSA_P256: &str = include_str!("../data/vectors/ecdsa_secp256r1_sha256_test.json");
 const HMAC_SHA256: &str = include_str!("../data/vectors/hmac_sha256_test.json");
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -11,10 +13,14 @@ fn bytes(value: &Value) -> Vec<u8> {
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
+fn groups(text: &str) -> Vec<Value> {
+    let file: Value = serde_json::from_str(text).unwrap();
+    file["testGroups"].as_array().unwrap().clone()
+}
+
 /// The tests of the groups that fit, each with what is expected.
 fn tests(text: &str, fits: impl Fn(&Value) -> bool) -> Vec<(Value, bool)> {
-    let file: Value = serde_json::from_str(text).unwrap();
-    let groups = file["testGroups"].as_array().unwrap().iter().filter(|group| fits(group));
+    let groups = groups(text).into_iter().filter(|group| fits(group));
     groups
         .flat_map(|group| group["tests"].as_array().unwrap().clone())
         .map(|test| (test.clone(), test["result"] == "valid"))
@@ -46,6 +52,22 @@ fn hmac_sha256_gives_the_published_codes() {
         assert_eq!(code.as_slice() == bytes(&test["tag"]), *is_valid, "test {} ({})", test["tcId"], test["comment"]);
     }
     assert_eq!(tests.len(), 87);
+}
+
+#[test]
+fn ecdsa_on_p_256_believes_the_published_signatures_that_are_genuine_and_no_other() {
+    let (mut seen, mut genuine) = (0, 0);
+    for group in groups(ECDSA_P256) {
+        let key = PublicKey::from_pem(group["publicKeyPem"].as_str().unwrap().as_bytes()).unwrap();
+        for test in group["tests"].as_array().unwrap() {
+            let is_valid = test["result"] == "valid";
+            let expected = if is_valid { Ok(()) } else { Err(SignatureError::NotGenuine) };
+            let verified = key.verify(&bytes(&test["msg"]), &bytes(&test["sig"]));
+            assert_eq!(verified, expected, "test {} ({})", test["tcId"], test["comment"]);
+            (seen, genuine) = (seen + 1, genuine + usize::from(is_valid));
+        }
+    }
+    assert_eq!((seen, genuine), (484, 174));
 }
 
 /// FIPS 180-2, appendix B, and the digest of nothing.

@@ -75,13 +75,14 @@ fn describe_store(report: &StoreReport) -> String {
         strays,
         problems,
     } = found;
+    let strays = strays + condemned;
     let mut page = format!(
         "history {}\n\
          {partitions} partitions ({retired} retired), {generations} generations of manifests, \
          {below_floor} to be removed\n\
          {blocks} blocks, {block_bytes} bytes, {rows} events\n\
          {pages} pages, {old_pages} of older generations\n\
-         {condemned} condemned blocks that are still there\n\
+         {strays} blocks to be removed (merged, retired, left behind) or on their way in, {condemned} of them condemned\n\
          {feeds} feeds, {feed_entries} entries\n",
         incarnation.as_deref().map_or("none: no node has ever used this store".into(), output::visible),
     );
@@ -90,9 +91,6 @@ fn describe_store(report: &StoreReport) -> String {
             "{}: vouched for from generation {generation}; older ones were lawfully removed\n",
             output::visible(partition)
         ));
-    }
-    for path in strays {
-        page.push_str(&format!("{}: named by no manifest, on its way in or left behind\n", output::visible(path)));
     }
     for path in foreign {
         page.push_str(&format!("{}: not an object of helios\n", output::visible(path)));

@@ -13,8 +13,8 @@ pub struct ClusterSettings {
     pub compact_interval: Duration,
     /// How often the leader looks for what may go.
     pub sweep_interval: Duration,
-    /// How long an object must be seen unnamed before it is condemned, and condemned before it is deleted: time
-    /// for slow readers. No safety rests on it.
+    /// How long an object must be seen unnamed before it is condemned and deleted: time for slow readers. No safety
+    /// rests on it.
     pub grace: Duration,
     /// Generations of a shared manifest that are kept.
     pub generations_kept: u64,

@@ -1,8 +1,13 @@
 //! The sweeper: the one leader retires days, condemns objects that no generation names, deletes what was condemned.
 //!
-//! **Rule.** Condemn, then delete: an object is deleted only after a committed generation says that nobody may name
-//! it again. A grace before each step gives slow readers time; nothing's safety rests on it. Ages are this node's
+//! **Rule.** Condemn, then delete, then forget: an object is deleted only after a committed generation says that nobody
+//! may name it again, and that is forgotten only after the delete was answered: from then on whoever would name it finds
+//! that it is gone. The grace before gives slow readers time; nothing's safety rests on it. Ages are this node's
 //! monotonic time since it first saw something so, never a time that the store states.
+//!
+//! What a merge or a retired day leaves is named by nobody, and goes as everything that is named by nobody. Each
+//! generation states what is condemned, so that it is done with at once: in an hour a busy partition leaves thousands of
+//! blocks, and every commit would carry them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,9 +30,7 @@ use crate::host_select;
 /// When this node first saw something in a state.
 #[derive(Default)]
 pub(super) struct Ages {
-    unnamed: BTreeMap<(PartitionKey, BlockId), Duration>,
-    condemned: BTreeMap<(PartitionKey, BlockId), Duration>,
-    deleted: BTreeMap<(PartitionKey, BlockId), Duration>,
+    unnamed: BTreeMap<PartitionKey, BTreeMap<BlockId, Duration>>,
     dead: BTreeMap<String, Duration>,
 }
 
@@ -83,7 +86,7 @@ async fn sweep_blocks(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar
     for key in keys {
         let there = listed.remove(&key).unwrap_or_default();
         if !needs_a_look(shared, &key, &there, calendar).await {
-            ages.unnamed.retain(|(of, _), _| *of != key);
+            ages.unnamed.remove(&key);
             continue;
         }
         if let Err(error) = sweep_partition(shared, &key, &there, ages, calendar).await {
@@ -124,20 +127,32 @@ async fn sweep_partition(
             }
         }
     }
-    let unnamed = unnamed(shared, key, &head.manifest, there, ages);
+    let ripe = ripe(shared, key, &head.manifest, there, ages);
     if shared.mutant(Mutant::DeleteUncondemned) {
-        return delete(shared, key, unnamed, ages).await;
+        return delete(shared, key, &ripe).await;
     }
-    if !unnamed.is_empty() {
-        shared.counters.condemned.fetch_add(unnamed.len() as u64, std::sync::atomic::Ordering::Relaxed);
-        head = edit(shared, key, head, &Edit::Condemn(unnamed)).await?;
-    }
-    let (ripe, forgotten) = condemned(shared, key, &head.manifest, ages);
-    delete(shared, key, ripe, ages).await?;
-    if !forgotten.is_empty() {
-        edit(shared, key, head, &Edit::Forget(forgotten)).await?;
+    // What a sweeper before this one has begun.
+    head = remove_condemned(shared, key, head).await?;
+    for ids in ripe.chunks(CONDEMNED_MAX) {
+        shared.counters.condemned.fetch_add(ids.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        head = edit(shared, key, head, &Edit::Condemn(ids.to_vec())).await?;
+        head = remove_condemned(shared, key, head).await?;
     }
     Ok(())
+}
+
+/// Deletes what a committed generation has condemned, and forgets it.
+async fn remove_condemned(
+    shared: &Arc<Shared>,
+    key: &PartitionKey,
+    head: SharedHead,
+) -> Result<SharedHead, StoreError> {
+    let condemned: Vec<BlockId> = head.manifest.condemned.iter().map(|condemned| condemned.id).collect();
+    if condemned.is_empty() {
+        return Ok(head);
+    }
+    delete(shared, key, &condemned).await?;
+    edit(shared, key, head, &Edit::Forget(condemned)).await
 }
 
 /// Commits an edit and adopts what came of it. Gives the head that holds now, done or not.
@@ -158,7 +173,7 @@ async fn edit(
 }
 
 /// Blocks that were listed, that the head neither names nor has condemned, and that were seen so for the grace.
-fn unnamed(
+fn ripe(
     shared: &Shared,
     key: &PartitionKey,
     head: &SharedManifest,
@@ -166,50 +181,24 @@ fn unnamed(
     ages: &mut Ages,
 ) -> Vec<BlockId> {
     let named: BTreeSet<BlockId> = head.entries().map(|entry| entry.id).collect();
-    let condemned: BTreeSet<BlockId> = head.condemned.iter().map(|condemned| condemned.id).collect();
-    let strays: BTreeSet<BlockId> =
-        there.iter().filter(|id| !named.contains(id) && !condemned.contains(id)).copied().collect();
-    let now = shared.now();
-    ages.unnamed.retain(|(of, id), _| of != key || strays.contains(id));
-    let grace = shared.settings.grace;
-    let is_old = |id: &BlockId| now.saturating_sub(*ages.unnamed.entry((key.clone(), *id)).or_insert(now)) >= grace;
-    strays.into_iter().filter(is_old).collect()
-}
-
-/// Condemned blocks that may be deleted, and those that may be forgotten because they were, long enough ago.
-fn condemned(
-    shared: &Shared,
-    key: &PartitionKey,
-    head: &SharedManifest,
-    ages: &mut Ages,
-) -> (Vec<BlockId>, Vec<BlockId>) {
+    let unnamed = there.iter().filter(|id| !named.contains(id) && !head.is_condemned(**id));
     let (now, grace) = (shared.now(), shared.settings.grace);
-    let (mut ripe, mut forgotten) = (Vec::new(), Vec::new());
-    for id in head.condemned.iter().map(|condemned| condemned.id) {
-        let of = (key.clone(), id);
-        match ages.deleted.get(&of) {
-            Some(since) if now.saturating_sub(*since) >= grace => {
-                ages.deleted.remove(&of);
-                forgotten.push(id);
-            }
-            Some(_) => {}
-            None if now.saturating_sub(*ages.condemned.entry(of.clone()).or_insert(now)) >= grace => {
-                ages.condemned.remove(&of);
-                ripe.push(id);
-            }
-            None => {}
-        }
+    let before = ages.unnamed.remove(key).unwrap_or_default();
+    let since = unnamed.map(|id| (*id, before.get(id).copied().unwrap_or(now)));
+    let seen: BTreeMap<BlockId, Duration> = since.collect();
+    let ripe = seen.iter().filter(|(_, since)| now.saturating_sub(**since) >= grace).map(|(id, _)| *id).collect();
+    if !seen.is_empty() {
+        ages.unnamed.insert(key.clone(), seen);
     }
-    (ripe, forgotten)
+    ripe
 }
 
-async fn delete(shared: &Shared, key: &PartitionKey, ids: Vec<BlockId>, ages: &mut Ages) -> Result<(), StoreError> {
+async fn delete(shared: &Shared, key: &PartitionKey, ids: &[BlockId]) -> Result<(), StoreError> {
     let folder = layout::partition_folder(key);
-    for id in ids {
+    for &id in ids {
         shared.store.delete(&layout::shared_block_key(&folder, id)).await?;
         count(&shared.counters.deleted);
         debug!(partition = %key, block = %id, "condemned block deleted");
-        ages.deleted.insert((key.clone(), id), shared.now());
     }
     Ok(())
 }
@@ -238,3 +227,6 @@ async fn sweep_feeds(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), StoreE
     }
     Ok(())
 }
+
+/// Blocks of a partition that are condemned at once at most: some 70 bytes each in a generation.
+const CONDEMNED_MAX: usize = 1_000;

@@ -54,10 +54,11 @@ pub struct Found {
     pub pages: u64,
     /// Pages that only older generations name, or none.
     pub old_pages: u64,
-    /// Condemned blocks that are still there: the sweeper deletes them.
+    /// Condemned blocks that are still there: the sweeper is about to delete them.
     pub condemned: u64,
-    /// Blocks that no generation names: on their way in, or left by a node that ended. The sweeper condemns them.
-    pub strays: Vec<String>,
+    /// Blocks that the newest generation does not name: merged into others, of a retired day, on their way in, or left by
+    /// a node that ended. The sweeper removes them after its grace.
+    pub strays: u64,
     /// What is wrong. Empty: the partitions are sound.
     pub problems: Vec<Problem>,
 }
@@ -85,7 +86,7 @@ impl Found {
         self.old_pages += other.old_pages;
         self.condemned += other.condemned;
         self.vouched_from.append(&mut other.vouched_from);
-        self.strays.append(&mut other.strays);
+        self.strays += other.strays;
         self.problems.append(&mut other.problems);
     }
 }
@@ -173,9 +174,8 @@ impl Look<'_> {
         if let Some(head) = head {
             self.content(head).await?;
         } else if generations.is_empty() {
-            let folder = layout::shared_blocks_folder(&layout::partition_folder(self.key));
             let blocks = inspect::blocks(self.store, self.key).await?;
-            self.found.strays.extend(blocks.keys().map(|id| format!("{folder}/{}", layout::block_name(*id))));
+            self.found.strays += blocks.len() as u64;
         }
         Ok(generations.last().copied())
     }
@@ -261,7 +261,7 @@ impl Look<'_> {
         for id in inspect::blocks(self.store, self.key).await?.into_keys().filter(|id| !named.contains(id)) {
             match head.is_condemned(id) {
                 true => self.found.condemned += 1,
-                false => self.found.strays.push(layout::shared_block_key(&folder, id)),
+                false => self.found.strays += 1,
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ pub struct SharedManifest {
     pub pages: Vec<Page>,
     /// and those after them.
     pub blocks: Vec<Arc<BlockEntry>>,
-    /// Blocks that may be deleted, and that nobody may name again.
+    /// Blocks that are being deleted, and that nobody may name again: those of one step of the sweeper at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub condemned: Vec<Condemned>,
     /// Events that damage has taken before they came here.
@@ -58,7 +58,7 @@ pub struct SharedManifest {
     pub unknown: BTreeMap<String, serde_json::Value>,
 }
 
-/// A block that a committed generation gave up.
+/// A block that is being deleted.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Condemned {
     /// Which.
@@ -200,18 +200,15 @@ impl SharedManifest {
         assert_eq!(merged.rows, rows, "rows in = rows out");
         let entry = Arc::new(BlockEntry { upto: last.upto.clone(), ..(**merged).clone() });
         block_list::replace_run(&mut self.pages, &mut self.blocks, inputs, Some(entry)).ok_or(Refusal::Stale)?;
-        self.condemn(inputs);
         Ok(())
     }
 
     fn retire(&mut self) -> Result<(), Refusal> {
-        let ids: Vec<_> = self.entries().map(|entry| entry.id).collect();
-        if ids.is_empty() {
+        if self.entries().next().is_none() {
             return Err(Refusal::Nothing);
         }
         self.pages.clear();
         self.blocks.clear();
-        self.condemn(&ids);
         Ok(())
     }
 
@@ -221,13 +218,9 @@ impl SharedManifest {
         if free.is_empty() {
             return Err(Refusal::Nothing);
         }
-        self.condemn(&free);
-        Ok(())
-    }
-
-    fn condemn(&mut self, ids: &[BlockId]) {
         let generation = self.generation;
-        self.condemned.extend(ids.iter().map(|id| Condemned { id: *id, generation }));
+        self.condemned.extend(free.into_iter().map(|id| Condemned { id, generation }));
+        Ok(())
     }
 
     /// The same with the oldest blocks in pages.
@@ -358,11 +351,20 @@ mod tests {
         let merged = apply(&three, &merge(&[1, 2], 15));
         assert_eq!(ids(&merged), [9, 3]);
         assert_eq!(merged.entries().next().unwrap().upto, marks(&[(1, 10), (2, 5)]));
-        assert!(merged.is_condemned(BlockId(1)) && merged.is_condemned(BlockId(2)));
         assert_eq!(merged.apply(&merge(&[1, 2], 15)), Err(Refusal::Stale));
         assert_eq!(three.apply(&merge(&[1, 3], 20)), Err(Refusal::Stale));
-        let twice = upload(&[(1, 20)], &[entry(1, 5, &[(1, 25)])]);
-        assert_eq!(merged.apply(&twice), Err(Refusal::CondemnedBlock(BlockId(1))));
+    }
+
+    #[test]
+    fn what_is_condemned_comes_in_by_no_edit_until_it_is_forgotten() {
+        let condemned = apply(&three(), &Edit::Condemn(vec![BlockId(4)]));
+        let late = upload(&[(1, 20)], &[entry(4, 5, &[(1, 25)])]);
+        assert_eq!(condemned.apply(&late), Err(Refusal::CondemnedBlock(BlockId(4))));
+        let merge = Edit::Merge { inputs: vec![BlockId(1), BlockId(2)], merged: entry(4, 15, &[]) };
+        assert_eq!(condemned.apply(&merge), Err(Refusal::CondemnedBlock(BlockId(4))));
+        let forgotten = apply(&condemned, &Edit::Forget(vec![BlockId(4)]));
+        assert!(forgotten.condemned.is_empty());
+        assert_eq!(forgotten.apply(&Edit::Forget(vec![BlockId(4)])), Err(Refusal::Nothing));
     }
 
     #[test]
@@ -373,8 +375,6 @@ mod tests {
         assert_eq!(retired.apply(&Edit::Retire), Err(Refusal::Nothing));
         let late = apply(&retired, &upload(&[(1, 20)], &[entry(4, 1, &[(1, 21)])]));
         assert_eq!(ids(&late), [4]);
-        let forgotten = apply(&late, &Edit::Forget(vec![BlockId(1), BlockId(2)]));
-        assert_eq!(forgotten.condemned.len(), 1);
     }
 
     #[test]

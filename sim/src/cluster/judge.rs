@@ -86,12 +86,15 @@ pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
         if flushed != Some(true) {
             return Ok(Some(format!("{} could not flush", node.name)));
         }
-        let status = life.cluster.status().await;
-        if let Some(problem) = status.problems.first() {
+        // First of all nodes: while one says what it lacks, the others need not stand still.
+        if let Some(problem) = life.cluster.status().await.problems.first() {
             return Ok(Some(format!("{}: {}: {}", node.name, problem.partition, problem.message)));
         }
-        if status.waiting.blocks > 0 {
-            return Ok(Some(format!("{}: {} blocks wait", node.name, status.waiting.blocks)));
+    }
+    for (node, life) in run.nodes.iter().filter_map(|node| Some((node, node.life()?))) {
+        let waiting = life.cluster.status().await.waiting;
+        if waiting.blocks > 0 {
+            return Ok(Some(format!("{}: {} blocks wait", node.name, waiting.blocks)));
         }
         let replica = life.engine.replica();
         for (folder, generation) in &generations {

@@ -7,14 +7,14 @@
 //!
 //! **Boundary.** Knows the engine and the cluster as `helios serve` starts them, and the store from outside.
 
+mod costs;
 mod faults;
 mod judge;
 mod node;
-mod quiet;
 mod rollback;
 mod switch;
 
-pub use quiet::quiet_hour;
+pub use costs::{Moved, busy_hour, quiet_hour};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};

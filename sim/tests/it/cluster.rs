@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use helios::engine::{Mutant, Mutation};
-use sim::cluster::{Focus, Outcome, Plan, quiet_hour, run};
+use sim::cluster::{Focus, Outcome, Plan, busy_hour, quiet_hour, run};
 
 use crate::variable;
 
@@ -144,6 +144,20 @@ fn what_a_quiet_cluster_asks_of_its_store_does_not_grow_with_its_partitions() {
         println!("{partitions} partitions, three nodes, one hour: {requests:?}");
         assert!(requests.total() / 3 <= QUIET_REQUESTS_MAX, "{requests:?}");
     }
+}
+
+/// Bytes up and down for each byte that comes in at a trickle: some 18 and 38 when this was written.
+const MOVED_MAX: f64 = 100.0;
+
+#[test]
+fn what_a_trickle_of_events_moves_is_bounded() {
+    let bytes_per_s = variable("HELIOS_SIM_BYTES_PER_S").unwrap_or(300);
+    let moved = busy_hour(3, bytes_per_s).unwrap();
+    let per_byte = |bytes: u64| bytes as f64 / moved.raw_bytes as f64;
+    let (up, down) = (per_byte(moved.requests.bytes_up), per_byte(moved.requests.bytes_down));
+    println!("{bytes_per_s} B/s at each of three nodes: {} bytes came in, {:?}", moved.raw_bytes, moved.requests);
+    println!("for each byte {up:.2} up and {down:.2} down");
+    assert!(up + down < MOVED_MAX, "{up} up and {down} down");
 }
 
 /// Seeds within which every deliberate bug must be noticed.

@@ -113,6 +113,32 @@ check "the ordinary service" systemctl restart helios
 await answers
 check "it has what the air-gapped one took" all_found
 
+# --- a store that several nodes share ---
+forget_starts
+install -d -o helios -g helios -m 700 /srv/store
+mkdir -p /etc/systemd/system/helios.service.d
+printf '[Service]\nReadWritePaths=/srv/store\n' >/etc/systemd/system/helios.service.d/store.conf
+systemctl daemon-reload
+echo 'HELIOS_SHARED_STORE=/srv/store' >>/etc/helios/helios.env
+check "the service starts with a shared store" systemctl restart helios
+await answers
+shared() {
+    seq "$sent" $((sent + 99)) | sed 's/.*/{"message":"event &","n":&}/' >/tmp/events.ndjson
+    curl -fsS --data-binary @/tmp/events.ndjson "$URL/api/ingest?index=packaged&ack=shared" | tee /dev/stderr | grep -q '"durability":"shared"' &&
+        sent=$((sent + 100))
+}
+check "events come into the shared store" shared
+check "and are found" all_found
+id=$(sed -n 's/.*"id": *"\([0-9a-f]*\)".*/\1/p' /etc/helios/credentials/control.key)
+sealed() { grep -rqa "\"key\":\"$id\"" /srv/store/_control && ! grep -rqaE '"(life|node|version)"' /srv/store/_control; }
+check "what nodes say of themselves is sealed by the key that systemd handed over" sealed
+sed -i '/^HELIOS_SHARED_STORE=/d' /etc/helios/helios.env
+rm -r /etc/systemd/system/helios.service.d
+systemctl daemon-reload
+check "the service without the store" systemctl restart helios
+await answers
+check "it has what was shared, too" all_found
+
 # --- remove ---
 forget_starts
 check "the package is removed" apt_get remove helios

@@ -218,6 +218,10 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
         if let Some(life) = node.life() {
             life.switch.pause(false);
         }
+    }
+    // A call to a disk that has failed already may still be on its way back.
+    run.host.clock.sleep(CALLS_END_WITHIN).await;
+    for node in &run.nodes {
         // A node whose writing has stopped goes on after a restart.
         let healthy = node.life().is_some_and(|life| life.engine.health() == helios::engine::Health::Running);
         if !healthy {
@@ -436,5 +440,7 @@ const RETENTION_DAYS: u32 = 1;
 const POLLS_MAX: u64 = 6_000_000;
 /// Who waits for what no node has is told to give it up after this much time.
 const GIVES_UP_AFTER: Duration = Duration::from_secs(60);
+/// After this much virtual time without faults no call has the answer of a fault any more.
+const CALLS_END_WITHIN: Duration = Duration::from_secs(5);
 /// After this much virtual time without faults all nodes agree.
 const HEALED_WITHIN: Duration = Duration::from_secs(300);

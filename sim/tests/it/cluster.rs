@@ -89,6 +89,7 @@ const FOUND: &[(u64, &str)] = &[
     (1974, "a commit that was under way when the store was put back became the head of the new history"),
     (3374, "a gap was seen where an `upto` reached beyond what had been in a block"),
     (3740, "a sweeper whose disk failed while it adopted what it had committed did not try again"),
+    (3770, "a disk's failure that was still on its way when all was healed stopped a node that nobody restarted"),
     (4108, "a sweeper whose disk failed while it adopted what it had committed did not try again"),
     (5530, "a commit that was under way when the store was put back became the head of the new history"),
     (6717, "a chain that was begun behind the back of a new history took its events with it"),

@@ -99,6 +99,14 @@ impl Folder {
         self.path().join(root).join(found.unwrap())
     }
 
+    /// Gives the newest generation a format that only a later version reads. Says where it is and what it was.
+    fn put_newest_beyond_us(&self) -> (PathBuf, String) {
+        let newest = self.newest("chains", "");
+        let sound = fs::read_to_string(&newest).unwrap();
+        fs::write(&newest, sound.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
+        (newest, sound)
+    }
+
     /// The store as it is now, beside it.
     fn copy(&self) -> PathBuf {
         let copy = self.folder.path().join("copy");
@@ -391,9 +399,7 @@ async fn where_no_generation_is_complete_the_blocks_before_the_first_missing_one
 async fn a_generation_of_a_newer_format_is_left_alone_and_no_history_begins() {
     let folder = Folder::new();
     let _nodes = two_nodes(&folder).await;
-    let newest = folder.newest("chains", "");
-    let text = fs::read_to_string(&newest).unwrap();
-    fs::write(&newest, text.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
+    folder.put_newest_beyond_us();
     let before = files(&folder.path());
     let history = folder.begin(Begin::Write).await;
     assert!(history.begun.is_none() && history.refused[0].what.contains("newer"), "{history:?}");
@@ -472,9 +478,7 @@ async fn a_chain_that_is_begun_while_a_new_history_is_being_begun_takes_nothing_
 async fn a_new_history_that_cannot_be_begun_leaves_the_old_one_open() {
     let folder = Folder::new();
     let nodes = two_nodes(&folder).await;
-    let newest = folder.newest("chains", "");
-    let sound = fs::read_to_string(&newest).unwrap();
-    fs::write(&newest, sound.replacen("\"format\":1", "\"format\":99", 1)).unwrap();
+    let (newest, sound) = folder.put_newest_beyond_us();
     let history = folder.begin(Begin::Write).await;
     assert_eq!((history.begun, history.refused.len()), (None, 1));
     fs::write(&newest, sound).unwrap();

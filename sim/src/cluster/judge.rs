@@ -79,6 +79,7 @@ pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
         generations.insert(folder.clone(), manifest.generation);
         named.extend(manifest.entries().map(|entry| format!("blocks/{folder}/{}.hb", entry.id)));
     }
+    let mut lives = Vec::new();
     for node in &run.nodes {
         let Some(life) = node.life() else { return Err(format!("{} does not run", node.name)) };
         let engine = Arc::clone(&life.engine);
@@ -87,14 +88,15 @@ pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
             return Ok(Some(format!("{} could not flush", node.name)));
         }
         // First of all nodes: while one says what it lacks, the others need not stand still.
-        if let Some(problem) = life.cluster.status().await.problems.first() {
+        let status = life.cluster.status().await;
+        if let Some(problem) = status.problems.first() {
             return Ok(Some(format!("{}: {}: {}", node.name, problem.partition, problem.message)));
         }
+        lives.push((node, life, status.waiting.blocks));
     }
-    for (node, life) in run.nodes.iter().filter_map(|node| Some((node, node.life()?))) {
-        let waiting = life.cluster.status().await.waiting;
-        if waiting.blocks > 0 {
-            return Ok(Some(format!("{}: {} blocks wait", node.name, waiting.blocks)));
+    for (node, life, waiting) in lives {
+        if waiting > 0 {
+            return Ok(Some(format!("{}: {waiting} blocks wait", node.name)));
         }
         let replica = life.engine.replica();
         for (folder, generation) in &generations {

@@ -272,7 +272,7 @@ fn cluster_status() -> Value {
         .with("partition", described(text(), "`index/day`."))
         .with(
             "kind",
-            json!({"type": "string", "enum": ["rolled_back", "gap", "missing", "incomplete", "unreadable", "damaged_tail"]}),
+            json!({"type": "string", "enum": ["rolled_back", "gap", "missing", "incomplete", "unreadable", "damaged_tail", "cloned"]}),
         )
         .with("message", described(text(), "What happened and what can be done."))
         .build();

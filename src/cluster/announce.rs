@@ -57,16 +57,20 @@ impl OwnFeed {
             };
             self.pending = Some(body.clone());
             let key = key_of(&shared.life(), self.written + 1);
-            match shared.store.create(&key, body).await {
-                // Only this life writes here, and these bytes only under this number: what exists is them.
-                Ok(Create::Created | Create::Exists) => {}
+            let is_own = match shared.store.create(&key, body.clone()).await {
+                Ok(Create::Created) => true,
+                Ok(Create::Exists) => shared.store.get(&key).await?.is_some_and(|there| there == body),
                 Err(error) => match shared.store.get(&key).await? {
-                    Some(_) => {}
+                    Some(there) => there == body,
                     None => return Err(error),
                 },
+            };
+            self.written += 1;
+            if !is_own {
+                // Only this life writes here, but for a copy of this process: what it says does not say this.
+                continue;
             }
             self.pending = None;
-            self.written += 1;
             debug!(number = self.written, "own feed written");
             self.trim(shared).await;
         }

@@ -117,6 +117,8 @@ pub(super) enum ProblemKind {
     Unreadable,
     /// A block of the own tail cannot be read.
     DamagedTail,
+    /// Another process has this one's life.
+    Cloned,
 }
 
 impl ProblemKind {
@@ -133,6 +135,7 @@ impl ProblemKind {
             Self::Incomplete => "incomplete",
             Self::Unreadable => "unreadable",
             Self::DamagedTail => "damaged_tail",
+            Self::Cloned => "cloned",
         }
     }
 }
@@ -347,6 +350,8 @@ impl Shared {
             ("blocks evicted", get(evicted)),
             ("walks", get(walks)),
             ("straddles cut", self.replica.straddles_cut()),
+            ("blocks compared row by row", self.replica.compared()),
+            ("events renumbered", self.replica.renumbered()),
         ])
     }
 }

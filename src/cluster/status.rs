@@ -128,7 +128,7 @@ pub struct WaitingStatus {
 pub struct ProblemStatus {
     /// `<index>/<day>`.
     pub partition: String,
-    /// `rolled_back`, `gap`, `unreadable` or `damaged_tail`.
+    /// Why, in one word: the names that `/api/cluster` documents.
     pub kind: &'static str,
     /// What happened and what can be done.
     pub message: String,

@@ -225,6 +225,14 @@ async fn try_to_adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) ->
             offer(shared, key, head).await?;
             Ok(false)
         }
+        Err(AdoptError::Cloned(why)) => {
+            let message = format!(
+                "{why}: a virtual machine was put back to an earlier state, or copied, while it ran. Nothing is taken \
+                in until this process is started again; what it has gets new numbers then"
+            );
+            shared.trouble(key, ProblemKind::Cloned, message);
+            Ok(false)
+        }
         Err(AdoptError::Failed(why) | AdoptError::Stopped(why)) => {
             warn!(%why, partition = %key, "a shared generation could not be adopted and will be tried again");
             lock(&shared.pulled).want(key, head.manifest.generation);

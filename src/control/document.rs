@@ -26,6 +26,14 @@ pub struct Document {
     envelope: Envelope,
 }
 
+impl Document {
+    /// The number of the commit that made it, if this life did.
+    pub(super) fn number_of(&self, life: &str) -> Option<u64> {
+        let (writer, number) = self.envelope.commit.rsplit_once('-')?;
+        if writer == life { number.parse().ok() } else { None }
+    }
+}
+
 /// What the control plane writes around the content.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct Envelope {

@@ -153,6 +153,11 @@ impl Control {
         Ok(document)
     }
 
+    /// Every commit that this process has not begun yet has this number or a higher one.
+    pub(super) fn commits_begun(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
     /// Makes `content` the document, if `expected` is still what it is; `None` expects that there is none.
     /// Costs one create, one get and one list.
     ///

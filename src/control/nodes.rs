@@ -24,9 +24,9 @@ pub struct Roster {
 
 /// What this life knows of the document of its own node.
 #[derive(Default)]
-struct Own {
+pub(super) struct Own {
     /// The last document that it wrote or came upon.
-    last: Option<Arc<Document>>,
+    pub(super) last: Option<Arc<Document>>,
     /// Generations of another life that came after this life's first beat.
     rivals: u32,
 }
@@ -44,6 +44,9 @@ pub enum Beat {
         /// The life of the other one.
         life: String,
     },
+    /// Another process writes under this very life: a virtual machine was put back to an earlier state, or copied, while
+    /// it ran. A process that is started anew has another life.
+    Cloned,
 }
 
 /// A node as its document says.
@@ -93,12 +96,13 @@ impl Roster {
         let mut content = about.clone();
         content.insert("life".into(), Value::from(self.control.life()));
         content.insert("gone".into(), Value::from(gone));
+        let begun = self.control.commits_begun();
         match self.control.swap(&name, current.as_deref(), content).await? {
             Swap::Done(document) => {
                 self.lock_own().last = Some(document);
                 Ok(Beat::Alive)
             }
-            Swap::Lost(newer) => Ok(self.lost(newer)),
+            Swap::Lost(newer) => Ok(self.lost(newer, begun)),
             Swap::Unknown(error) => {
                 tracing::debug!(%error, "nobody can tell whether a sign of life was seen");
                 self.lock_own().last = None;
@@ -109,8 +113,12 @@ impl Roster {
 
     /// Somebody else wrote: this life itself, by a request that came late; the life before it, likewise; or a
     /// process that lives at the same time, which will do it again.
-    fn lost(&self, newer: Arc<Document>) -> Beat {
+    fn lost(&self, newer: Arc<Document>, begun: u64) -> Beat {
         let life = text(&newer, "life");
+        // A request of this process that came late has a lower number.
+        if newer.number_of(self.control.life()).is_some_and(|number| number >= begun) {
+            return Beat::Cloned;
+        }
         let mut own = self.lock_own();
         let began = own.last.is_some();
         own.last = Some(newer);
@@ -142,7 +150,7 @@ impl Roster {
         self.seen.lock().expect("nothing panics under the lock of the nodes")
     }
 
-    fn lock_own(&self) -> MutexGuard<'_, Own> {
+    pub(super) fn lock_own(&self) -> MutexGuard<'_, Own> {
         self.own.lock().expect("nothing panics under the lock of the own document")
     }
 }

@@ -370,6 +370,54 @@ async fn two_processes_under_one_name_are_noticed_and_a_restart_is_not() {
     assert!(conflicts >= 2);
 }
 
+/// A roster whose process had come so far when its machine was copied.
+fn copy_after(cluster: &Cluster, beats: u64) -> (Arc<Control>, Roster) {
+    let control = cluster.control("life", key("k", 1));
+    control.commits.fetch_add(beats, Ordering::Relaxed);
+    (Arc::clone(&control), Roster::new(control, cluster.clock.clone(), "node"))
+}
+
+#[tokio::test]
+async fn a_process_whose_machine_was_put_back_or_copied_notices_that_its_life_went_on_without_it() {
+    let cluster = Cluster::new();
+    let (_, before) = copy_after(&cluster, 0);
+    for _ in 0..3 {
+        assert_eq!(before.beat(&Map::new()).await.unwrap(), Beat::Alive);
+    }
+    // It remembers the third document, and goes on.
+    let known = before.lock_own().last.clone();
+    for _ in 0..2 {
+        assert_eq!(before.beat(&Map::new()).await.unwrap(), Beat::Alive);
+    }
+    let (_, put_back) = copy_after(&cluster, 3);
+    put_back.lock_own().last = known;
+    assert_eq!(put_back.beat(&Map::new()).await.unwrap(), Beat::Cloned);
+}
+
+#[tokio::test]
+async fn two_copies_that_beat_in_step_notice_each_other() {
+    let cluster = Cluster::new();
+    let (_, one) = copy_after(&cluster, 0);
+    assert_eq!(one.beat(&Map::new()).await.unwrap(), Beat::Alive);
+    let (_, other) = copy_after(&cluster, 1);
+    other.lock_own().last = one.lock_own().last.clone();
+    assert_eq!(one.beat(&Map::new()).await.unwrap(), Beat::Alive);
+    assert_eq!(other.beat(&Map::new()).await.unwrap(), Beat::Cloned);
+}
+
+#[tokio::test]
+async fn an_own_sign_of_life_that_came_late_is_no_copy() {
+    let cluster = Cluster::new();
+    let (control, roster) = copy_after(&cluster, 0);
+    assert_eq!(roster.beat(&Map::new()).await.unwrap(), Beat::Alive);
+    let known = roster.lock_own().last.clone();
+    // A request that nobody had an answer to, of this process.
+    let late = Map::from_iter([("life".to_owned(), Value::from("life"))]);
+    assert!(matches!(control.swap("nodes/node", known.as_deref(), late).await.unwrap(), Swap::Done(_)));
+    assert_eq!(roster.beat(&Map::new()).await.unwrap(), Beat::Unknown);
+    assert_eq!(roster.beat(&Map::new()).await.unwrap(), Beat::Alive);
+}
+
 #[tokio::test]
 async fn a_campaign_leads_and_says_so() {
     let cluster = Cluster::new();

@@ -2,7 +2,8 @@
 //!
 //! **Rule.** A watermark may fall inside a block of the tail. Nobody ever sees that: before the base is adopted such
 //! a block is cut, so that a tail holds only what lies above the base, and neither a query nor an upload needs to
-//! look at single rows. A head that reaches below is flushed first, and then cut with the rest.
+//! look at single rows. A head that reaches below is flushed first, and then cut with the rest. Nothing leaves that
+//! was not seen in the base: [`Vouch`] says what was not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use super::pages;
 use super::partition::Partition;
 use super::publish::{self, PublishFailure};
 use super::snapshot::StoredBlock;
+use super::vouch::Vouch;
 use super::{blocks, encode, flush};
 use crate::event::EventId;
 
@@ -36,6 +38,10 @@ enum Lies {
 pub(crate) struct Counters {
     /// A block of the tail was cut at a watermark.
     pub(crate) straddles_cut: AtomicU64,
+    /// A block that left the tail was compared with the base row by row.
+    pub(crate) compared: AtomicU64,
+    /// Events that the base should have had and had not.
+    pub(crate) renumbered: AtomicU64,
 }
 
 /// Why a base was not adopted.
@@ -44,6 +50,8 @@ pub(crate) enum AdoptFailure {
     Publish(PublishFailure),
     /// What a new history lacks is not here either.
     Missing(String),
+    /// The base has events of this very life that it never gave out: another process has the same life.
+    Cloned(String),
 }
 
 impl From<PublishFailure> for AdoptFailure {
@@ -81,6 +89,7 @@ pub(crate) async fn adopt(
         let why = "the shared generation does not follow the one adopted before";
         return Err(PublishFailure::Failed(why.into()).into());
     }
+    check_own_life(core, &base)?;
     if partition.head_reaches_below(&base.manifest.watermarks) && !flush::flush_locked(core, partition).await {
         return Err(PublishFailure::Failed("its head could not be flushed".into()).into());
     }
@@ -89,6 +98,20 @@ pub(crate) async fn adopt(
     let tail = cut_tail(core, partition, &current, &base, accepts_loss).await?;
     pages::write_base(core, partition, &current, &base, body).await?;
     Ok(install(core, partition, base, tail).await?)
+}
+
+/// What this life gives out next must lie above all that a base has of it: a replay drops what does not.
+fn check_own_life(core: &Core, base: &Base) -> Result<(), AdoptFailure> {
+    let shared = base.manifest.watermarks.get(core.origin);
+    if shared > core.durable_to.load(Ordering::SeqCst) && !core.settings.mutation.is(Mutant::CloneGoesOn) {
+        return Err(AdoptFailure::Cloned(format!(
+            "the shared store has events of this process up to {shared}, and this process never had so many"
+        )));
+    }
+    if shared > core.applied_to.load(Ordering::SeqCst) {
+        return Err(PublishFailure::Failed("events are on their way into the heads".into()).into());
+    }
+    Ok(())
 }
 
 /// The tail as it is above a base.
@@ -125,6 +148,7 @@ async fn cut_tail(
         }
         Some(_) => {}
     }
+    let vouch = Vouch::new(core, partition, &base.manifest, own);
     let mut before = current.from.clone();
     for block in own {
         let upto = &block.entry.upto;
@@ -133,6 +157,14 @@ async fn cut_tail(
             Lies::Across if core.settings.mutation.is(Mutant::StraddleDropped) => Lies::Below,
             lies => lies,
         };
+        let is_seen = lies == Lies::Above || (lies == Lies::Below && vouch.names(block));
+        if !is_seen && !core.settings.mutation.is(Mutant::TailUnvouched) {
+            let mut stand = tail.blocks.last().map_or_else(|| tail.from.clone(), |last| last.entry.upto.clone());
+            stand.raise_all(&upto.at_most(marks));
+            let kept = vouch.renumber(block, stand).await?;
+            kept.iter().for_each(|kept| below.raise_all(&kept.entry.upto));
+            tail.blocks.extend(kept);
+        }
         match lies {
             Lies::Above => tail.blocks.push(above(partition, block, &below)),
             Lies::Below => tail.dropped.push(Arc::clone(block)),

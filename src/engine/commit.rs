@@ -136,12 +136,16 @@ async fn commit_group(core: &Core, log: &mut LogWriter, group: Vec<Pending>) {
         .collect();
     match log.append(&mut records).await {
         Ok(ordinal) => {
+            let last = records.last().map_or(0, |record| record.first + record.candidates() - 1);
+            // ORDER: before a head has any of it, from where it may be shared.
+            core.durable_to.fetch_max(last, Ordering::SeqCst);
             // ORDER: heads in log order, and only what is durable.
             for (pending, record) in group.into_iter().zip(&records) {
                 apply(core, core.origin, record, pending.record.groups, ordinal);
                 // Whoever asked may have gone away.
                 let _ = pending.reply.send(Ok(Receipt { first_sequence: record.first }));
             }
+            core.applied_to.fetch_max(last, Ordering::SeqCst);
             core.wake_flush.notify_one();
         }
         Err(failure) => refuse(group, &failed(core, failure)),

@@ -51,7 +51,11 @@ pub(crate) struct Core {
     pub(crate) pages: Arc<dyn Store>,
     /// Ids of blocks come from here.
     pub(crate) block_ids: Arc<dyn Entropy>,
-    commits: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    /// The last sequence of this life that is durable.
+    pub(crate) durable_to: AtomicU64,
+    /// The last one that is in a head, or was: never above [`Core::durable_to`].
+    pub(crate) applied_to: AtomicU64,
     partitions: Mutex<BTreeMap<PartitionKey, Arc<Partition>>>,
     /// Partitions whose head is not empty.
     open: Mutex<BTreeSet<PartitionKey>>,
@@ -111,6 +115,8 @@ impl Core {
             origin,
             root,
             commits: AtomicU64::new(0),
+            durable_to: AtomicU64::new(0),
+            applied_to: AtomicU64::new(0),
             partitions: Mutex::default(),
             open: Mutex::default(),
             flushed: Mutex::default(),

@@ -184,6 +184,11 @@ impl Watermarks {
         self.place(origin).map_or(0, |place| self.0[place].1)
     }
 
+    /// Whether no origin has passed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Moves `origin` up to `sequence` if that is further.
     pub fn raise(&mut self, origin: Origin, sequence: u64) {
         match self.place(origin) {

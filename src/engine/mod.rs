@@ -22,6 +22,8 @@ pub(crate) mod layout;
 pub mod log;
 mod lost;
 pub mod manifest;
+#[cfg(feature = "mutants")]
+mod memory;
 mod mutant;
 mod open;
 mod pages;
@@ -37,6 +39,7 @@ mod settings;
 pub mod shared;
 pub mod snapshot;
 mod verify;
+mod vouch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,6 +52,8 @@ pub use commit::Admission;
 pub use core::Applied;
 pub use log::VerdictRun;
 pub use manifest::{Base, BlockEntry, BlockId, Digest, GroupSpan, Lost, Manifest, OriginKey, Page, Watermarks};
+#[cfg(feature = "mutants")]
+pub use memory::Memory;
 pub use mutant::{Mutant, Mutation};
 pub use open::OpenError;
 pub use record::{AppendError, NewGroup, NewRecord, Receipt, RecordReader};
@@ -188,6 +193,12 @@ impl Engine {
     /// This life's origin.
     pub fn origin(&self) -> Origin {
         self.core.origin
+    }
+
+    /// What a machine that is put back to this moment goes on with.
+    #[cfg(feature = "mutants")]
+    pub fn memory(&self) -> Memory {
+        Memory::of(&self.core)
     }
 
     /// Whether events can be taken.

@@ -48,6 +48,10 @@ pub enum Mutant {
     UploadAnyWatermark,
     /// Send a block again under the id of the one that it was.
     ReuploadSameId,
+    /// Let go of what lies below a watermark without having seen it in the base.
+    TailUnvouched,
+    /// Go on although the store has events of this very life that it never gave out.
+    CloneGoesOn,
     /// Do not look whether a block is there before naming it.
     NoHeadBeforeCreate,
     /// Delete objects that no generation names without condemning them.
@@ -136,6 +140,8 @@ impl Mutant {
         Self::FrontCutShort,
         Self::RollbackAdopted,
         Self::ReuploadSameId,
+        Self::TailUnvouched,
+        Self::CloneGoesOn,
     ];
 }
 

@@ -91,7 +91,12 @@ pub(crate) async fn open(
     info!(origin = %origin, partitions = core.all_partitions().len(), "data directory opened");
     let (queue, waiting) = queue(QUEUE_RECORDS);
     let log_dir = core.root.join(layout::LOG_FOLDER);
-    let log = LogWriter::new(host.clone(), log_dir, core.settings.clone(), origin, Arc::clone(&core.segments));
+    #[cfg_attr(not(feature = "mutants"), expect(unused_mut, reason = "only a test goes on with another life"))]
+    let mut log = LogWriter::new(host.clone(), log_dir, core.settings.clone(), origin, Arc::clone(&core.segments));
+    #[cfg(feature = "mutants")]
+    if let Some(memory) = core.settings.memory {
+        memory.recall(&core, &mut log).await;
+    }
     let spawn = |name, future| host.tasks.spawn(name, future);
     let running = Running {
         commits: spawn("commit", Box::pin(commit::commit_loop(Arc::clone(&core), waiting, log))),
@@ -264,6 +269,10 @@ pub(crate) fn page_store(host: &Host, root: &Path, settings: &Settings) -> DiskS
 fn draw_origin(host: &Host, settings: &Settings) -> Origin {
     if settings.mutation.is(Mutant::OriginReused) {
         return Origin(0x0bad);
+    }
+    #[cfg(feature = "mutants")]
+    if let Some(memory) = settings.memory {
+        return memory.origin;
     }
     Origin(host.entropy.fork("origin").next_u64().max(1))
 }

@@ -102,6 +102,10 @@ pub enum AdoptError {
     /// Writing has stopped until a restart.
     #[error("writing has stopped: {0}")]
     Stopped(String),
+    /// Another process has this one's life: a virtual machine was put back, or copied, while it ran. Writing has stopped
+    /// until a restart, which begins a new life.
+    #[error("{0}")]
+    Cloned(String),
 }
 
 /// What waits in tails to be shared.
@@ -286,8 +290,21 @@ impl Replica {
         match adopted.unwrap_or_else(|| Err(PublishFailure::Failed("the engine has stopped".into()).into())) {
             Ok(done) => Ok(Adopted { dropped: done.dropped }),
             Err(AdoptFailure::Missing(why)) => Err(AdoptError::Missing(why)),
+            Err(AdoptFailure::Cloned(why)) => {
+                self.stop_as_cloned(&why);
+                Err(AdoptError::Cloned(why))
+            }
             Err(AdoptFailure::Publish(PublishFailure::Failed(why))) => Err(AdoptError::Failed(why)),
             Err(AdoptFailure::Publish(PublishFailure::Stopped(error))) => Err(AdoptError::Stopped(error.to_string())),
+        }
+    }
+
+    /// Stops writing until a restart, because another process has this one's life. What was acknowledged is on the disk,
+    /// and gets new numbers then where it needs them.
+    pub fn stop_as_cloned(&self, why: &str) {
+        if self.0.stopped().is_none() {
+            let what = "a virtual machine was put back to an earlier state, or copied, while this process ran";
+            self.0.stop_writing(what, &io::Error::other(why.to_owned()));
         }
     }
 
@@ -395,6 +412,16 @@ impl Replica {
     /// How often a block of a tail was cut at a watermark.
     pub fn straddles_cut(&self) -> u64 {
         self.0.counters.straddles_cut.load(Ordering::Relaxed)
+    }
+
+    /// How often a block that left a tail was compared with a base row by row.
+    pub fn compared(&self) -> u64 {
+        self.0.counters.compared.load(Ordering::Relaxed)
+    }
+
+    /// Events that were kept under new numbers because the shared store has others under theirs.
+    pub fn renumbered(&self) -> u64 {
+        self.0.counters.renumbered.load(Ordering::Relaxed)
     }
 
     /// Fills the pages of a shared manifest from where the shared store has them. The inner error says what is wrong

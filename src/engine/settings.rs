@@ -64,6 +64,9 @@ pub struct Settings {
     pub open_partitions_max: usize,
     /// A deliberate bug; none but in tests.
     pub mutation: Mutation,
+    /// The process whose life goes on; none but in tests.
+    #[cfg(feature = "mutants")]
+    pub memory: Option<super::memory::Memory>,
 }
 
 impl Default for Settings {
@@ -96,6 +99,8 @@ impl Default for Settings {
             generations_age: Duration::from_secs(86_400),
             open_partitions_max: 1_000,
             mutation: Mutation::default(),
+            #[cfg(feature = "mutants")]
+            memory: None,
         }
     }
 }

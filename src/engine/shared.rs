@@ -50,6 +50,9 @@ pub struct SharedManifest {
     /// Events that damage has taken before they came here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
+    /// The watermarks when the day was last retired: what lies at or below them is lawfully in no block.
+    #[serde(default, skip_serializing_if = "Watermarks::is_empty")]
+    pub retired: Watermarks,
     /// Whether this is the last of its history: nothing is committed on it but the first of a new one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
@@ -209,6 +212,7 @@ impl SharedManifest {
         }
         self.pages.clear();
         self.blocks.clear();
+        self.retired = self.watermarks.clone();
         Ok(())
     }
 
@@ -375,6 +379,15 @@ mod tests {
         assert_eq!(retired.apply(&Edit::Retire), Err(Refusal::Nothing));
         let late = apply(&retired, &upload(&[(1, 20)], &[entry(4, 1, &[(1, 21)])]));
         assert_eq!(ids(&late), [4]);
+    }
+
+    #[test]
+    fn what_a_retired_day_may_lack_is_what_it_had_when_it_was_retired() {
+        assert_eq!(three().retired, Watermarks::default());
+        let retired = apply(&three(), &Edit::Retire);
+        assert_eq!(retired.retired, three().watermarks);
+        let late = apply(&retired, &upload(&[(1, 20)], &[entry(4, 1, &[(1, 21)])]));
+        assert_eq!((late.retired.get(Origin(1)), late.watermarks.get(Origin(1))), (20, 21));
     }
 
     #[test]

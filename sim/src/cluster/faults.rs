@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use helios::chain::memory::Faults;
 use helios::cluster::Begin;
+use helios::engine::Memory;
 
 use super::node::Node;
 use super::{Focus, Run, judge, lock, rollback};
@@ -14,17 +15,28 @@ use crate::rng::Rng;
 /// A disk as it was when its process was not running.
 type Backup = (usize, Storage);
 
+/// A machine as it was while its process was running.
+struct Moment {
+    number: usize,
+    disk: Storage,
+    memory: Memory,
+}
+
 /// Breaks things until the run stops.
 pub(super) async fn drive(run: Arc<Run>) {
     let mut rng = Rng::labelled(run.plan.seed, "faults");
     let weights = Weights::draw(&mut rng, run.plan.focus);
-    let mut driver = Driver { run, rng, backups: Vec::new(), stores: Vec::new(), rolled_back: false };
+    let mut driver =
+        Driver { run, rng, backups: Vec::new(), moments: Vec::new(), stores: Vec::new(), rolled_back: false };
     while !driver.run.is_stopping() {
         let pause = Duration::from_millis(driver.rng.in_range(300..6_000));
         driver.run.host.clock.sleep(pause).await;
         let number = driver.rng.index(driver.run.nodes.len());
         if driver.rng.percent(20) {
             driver.stores.push(driver.run.store.backup());
+        }
+        if driver.run.plan.focus == Focus::Clones {
+            driver.remember();
         }
         let kind = weights.pick(&mut driver.rng);
         // What the store lost is on disks only, and shared blocks there are not synced.
@@ -40,6 +52,8 @@ struct Driver {
     rng: Rng,
     /// Disks as they were, and whose.
     backups: Vec<Backup>,
+    /// Machines as they were.
+    moments: Vec<Moment>,
     /// The store as it was.
     stores: Vec<rollback::Backup>,
     rolled_back: bool,
@@ -97,13 +111,38 @@ impl Driver {
                 replace_disk(&run, &node, storage).await;
                 revive(&run, &node, rng).await;
             }
+            Kind::PutBack => self.put_back(number).await,
+        }
+    }
+
+    /// Remembers one machine as it is.
+    fn remember(&mut self) {
+        let number = self.rng.index(self.run.nodes.len());
+        let node = &self.run.nodes[number];
+        if let Some(life) = node.life() {
+            let disk = node.disk.with_storage(|storage| storage.clone());
+            self.moments.push(Moment { number, disk, memory: life.engine.memory() });
+        }
+    }
+
+    /// A machine goes on from an earlier moment: its disk and its process know nothing of what came later.
+    async fn put_back(&mut self, number: usize) {
+        let Some(at) = self.moments.iter().rposition(|moment| moment.number == number) else { return };
+        let (run, node) = (Arc::clone(&self.run), Arc::clone(&self.run.nodes[number]));
+        run.saw("fault: machine put back while it ran");
+        let Moment { disk, memory, .. } = self.moments.remove(at);
+        replace_disk(&run, &node, disk).await;
+        node.disk.set_plan(FaultPlan::none());
+        if node.start_as(Some(memory)).await.is_err() {
+            run.saw("start refused");
+            node.kill(None).await;
         }
     }
 
     /// The store is put back, and an operator looks after it.
     async fn roll_back(&mut self) {
         let Self { run, rng, stores, rolled_back, .. } = self;
-        if run.retention || stores.is_empty() {
+        if run.retention || stores.is_empty() || run.plan.focus == Focus::Clones {
             return;
         }
         *rolled_back = true;
@@ -144,6 +183,7 @@ enum Kind {
     Restore,
     Rollback,
     Pause,
+    PutBack,
 }
 
 /// Each run has some kinds, and those more or less often.
@@ -174,6 +214,9 @@ impl Weights {
                 _ => rng.pick(&[0, 0, 1, 1, 2, 4]),
             };
             kinds.extend(std::iter::repeat_n(kind, times));
+        }
+        if focus == Focus::Clones {
+            kinds.extend([Kind::PutBack; 8]);
         }
         if kinds.is_empty() {
             kinds.push(Kind::Kill);
@@ -219,6 +262,7 @@ async fn replace_disk(run: &Arc<Run>, node: &Arc<Node>, storage: Storage) {
     run.collect_coverage(node);
     node.kill(None).await;
     let shared = judge::shared_marks(run);
+    let lines = judge::shared_lines(run);
     let own = lock(&run.on).remove(node.name).unwrap_or_default();
     let safe = lock(&run.safe).clone();
     let mut model = lock(&run.model);
@@ -228,6 +272,8 @@ async fn replace_disk(run: &Arc<Run>, node: &Arc<Node>, storage: Storage) {
             .place(&raw)
             .and_then(|place| shared.get(&place))
             .is_some_and(|marks| marks.get(id.origin) >= id.sequence.0);
+        // Of two events with one number a watermark cannot say which it means.
+        let is_shared = lines.as_ref().map_or(is_shared, |lines| lines.contains(&raw));
         if !is_shared {
             model.excuse(&raw);
         }

@@ -10,7 +10,7 @@ use helios::engine::{BlockId, Watermarks};
 use helios::event::{EventId, PartitionKey};
 use serde_json::Value;
 
-use super::{Run, lock};
+use super::{Focus, Run, lock};
 use crate::powercut::Found;
 use crate::powercut::engine::{all_events, groups_of};
 
@@ -26,6 +26,28 @@ pub(super) fn shared_marks(run: &Run) -> BTreeMap<Place, Watermarks> {
         marks.insert(place, manifest.watermarks);
     }
     marks
+}
+
+/// The lines in the blocks that the heads name, where machines are put back while they run.
+pub(super) fn shared_lines(run: &Run) -> Option<BTreeSet<String>> {
+    if run.plan.focus != Focus::Clones {
+        return None;
+    }
+    let mut lines = BTreeSet::new();
+    for (folder, body) in heads(run) {
+        let Ok(manifest) = filled(run, &body) else { continue };
+        for entry in manifest.entries() {
+            let block = run.store.peek(&format!("blocks/{folder}/{}.hb", entry.id));
+            for group in block.and_then(|block| groups_of(&block).ok()).unwrap_or_default() {
+                for row in 0..group.rows {
+                    let mut raw = Vec::new();
+                    group.raw(row, &mut raw);
+                    lines.insert(String::from_utf8_lossy(&raw).into_owned());
+                }
+            }
+        }
+    }
+    Some(lines)
 }
 
 /// The body of each chain's head, by `<env>/<index>/<day>`. Keys are in order, so that the last one is the head.
@@ -296,7 +318,8 @@ fn complete(
     events: &BTreeSet<EventId>,
     removed: &BTreeSet<EventId>,
 ) -> Result<(), String> {
-    let Some(place) = place_of(folder) else { return Ok(()) };
+    // Of two events with one number a watermark cannot say which it means: what is missing in the end is missed there.
+    let Some(place) = place_of(folder).filter(|_| run.plan.focus != Focus::Clones) else { return Ok(()) };
     let model = lock(&run.model);
     for (raw, id) in model.acknowledged_ids() {
         let here = model.place(raw) == Some(place) && manifest.watermarks.get(id.origin) >= id.sequence.0;

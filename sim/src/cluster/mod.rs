@@ -64,6 +64,8 @@ pub enum Focus {
     Ghosts,
     /// A store that is put back again and again.
     Rollbacks,
+    /// Machines that are put back to an earlier state while they run: their processes go on with what they knew then.
+    Clones,
 }
 
 impl Focus {
@@ -71,7 +73,7 @@ impl Focus {
     fn store_faults(self, rng: &mut Rng) -> Faults {
         let drawn = draw_faults(rng);
         match self {
-            Self::Ghosts => Faults { deliver_late: 250, deliver: 80, lose_answer: 100, delay_ms_max: 400, ..drawn },
+            Self::Ghosts => Faults { deliver_late: 250, deliver: 15, lose_answer: 100, delay_ms_max: 400, ..drawn },
             Self::Sweeping => {
                 Faults { delay_ms_max: 400, deliver_late: drawn.deliver_late.max(100), delete_again: 500, ..drawn }
             }
@@ -129,7 +131,9 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     let store = MemoryStore::new(host.entropy.fork("store"), Some(Arc::clone(&host.clock)));
     store.remember_made();
     let mut rng = Rng::labelled(plan.seed, "topology");
-    let count = plan.nodes.unwrap_or_else(|| rng.pick(&[1, 2, 2, 3, 3, 4, 5]));
+    let drawn = rng.pick(&[1_usize, 2, 2, 3, 3, 4, 5]);
+    // While one waits two others go on.
+    let count = plan.nodes.unwrap_or(if plan.focus == Focus::Ghosts { drawn.max(3) } else { drawn });
     let cluster_settings = drawn_cluster_settings(&mut rng, plan.focus);
     let retention = (rng.percent(30) || plan.focus == Focus::Retention) && plan.focus != Focus::Rollbacks;
     // Near midnight: days end while the run goes on.
@@ -140,6 +144,9 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
         let seed = plan.seed.wrapping_mul(31).wrapping_add(number as u64 + 1);
         let node = Node::new(&world, &store, name, seed, settings, cluster_settings.clone());
         node.clock.set_right(ahead);
+        if plan.focus == Focus::Ghosts && number == 0 {
+            node.cable.linger(LINGERS);
+        }
         Arc::new(node)
     });
     let run = Arc::new(Run {
@@ -161,6 +168,9 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     if retention {
         let today = run.today();
         lock(&run.model).retention_begins(today - i32::try_from(RETENTION_DAYS).expect("few") + 1);
+    }
+    if plan.focus == Focus::Clones {
+        lock(&run.model).ids_may_change();
     }
     let store_faults = rng.percent(50) || matches!(plan.focus, Focus::Ghosts | Focus::Sweeping);
     let ended = world.run(go(Arc::clone(&run), store_faults));
@@ -215,6 +225,7 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
     while run.store.deliver_one() {}
     for node in &run.nodes {
         node.disk.set_plan(FaultPlan::none());
+        node.cable.linger(Duration::ZERO);
         if let Some(life) = node.life() {
             life.switch.pause(false);
         }
@@ -234,6 +245,7 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
     let healed = run.host.clock.monotonic();
     let (mut deadline, mut gives_up) = (healed + HEALED_WITHIN, true);
     loop {
+        restart_clones(run).await?;
         let why = match judge::apart(run).await? {
             None => judge::judge(run).await?,
             why => why,
@@ -257,6 +269,25 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
     }
     let ghosts = run.store.counts().ghosts;
     *lock(&run.coverage).entry("ghosts created".into()).or_default() += ghosts;
+    let renumbered = lock(&run.coverage).get("events renumbered").copied().unwrap_or(0);
+    if renumbered > 0 && run.plan.focus != Focus::Clones {
+        return Err(format!("{renumbered} events left a tail for a base that did not have them"));
+    }
+    Ok(())
+}
+
+/// Starts processes again that found another one under their life.
+async fn restart_clones(run: &Arc<Run>) -> Result<(), String> {
+    for node in &run.nodes {
+        let Some(life) = node.life().filter(|_| run.plan.focus == Focus::Clones) else { continue };
+        if matches!(life.engine.health(), helios::engine::Health::Stopped(_)) {
+            run.saw("clones started again");
+            run.collect_coverage(node);
+            drop(life);
+            node.kill(None).await;
+            node.start().await.map_err(|why| format!("{} does not start again: {why}", node.name))?;
+        }
+    }
     Ok(())
 }
 
@@ -412,7 +443,11 @@ fn drawn_cluster_settings(rng: &mut Rng, focus: Focus) -> ClusterSettings {
     let often = matches!(focus, Focus::Ghosts | Focus::Sweeping | Focus::Rollbacks);
     ClusterSettings {
         sync_interval: seconds(rng, if often { &[500] } else { &[500, 2_000, 10_000] }),
-        walk_interval: seconds(rng, &[5_000, 30_000, 3_600_000]),
+        // What a copy of a process writes into its feed nobody may read: a walk finds what it did.
+        walk_interval: seconds(
+            rng,
+            if focus == Focus::Clones { &[5_000, 30_000] } else { &[5_000, 30_000, 3_600_000] },
+        ),
         compact_interval: seconds(rng, &[500, 3_000, 30_000]),
         sweep_interval: seconds(rng, sweeps),
         grace: seconds(rng, graces),
@@ -430,6 +465,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics under a lock of the run")
 }
 
+/// So long a node that had no answer waits until it looks what became of its request, where ghosts are looked for.
+const LINGERS: Duration = Duration::from_secs(15);
 /// How long a client waits for the shared store.
 const SHARED_WAIT: Duration = Duration::from_secs(20);
 /// For nodes that are made by name.

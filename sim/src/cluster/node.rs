@@ -9,7 +9,7 @@ use helios::chain::Store;
 use helios::chain::memory::MemoryStore;
 use helios::cluster::{Cluster, ClusterParts, ClusterSettings, NodeId};
 use helios::control::{Control, Sealing};
-use helios::engine::{Engine, Settings};
+use helios::engine::{Engine, Memory, Settings};
 use helios::host::{BoxFuture, Clock, Host, UnixNanos};
 
 use super::switch::{NodeTasks, Switch};
@@ -106,6 +106,14 @@ impl Node {
     /// # Errors
     /// Why it does not start; nothing is wrong with that while things fail.
     pub(super) async fn start(&self) -> Result<(), String> {
+        self.start_as(None).await
+    }
+
+    /// As [`Node::start`]; with a memory, that process goes on.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn start_as(&self, memory: Option<Memory>) -> Result<(), String> {
         if self.life().is_some() {
             return Ok(());
         }
@@ -120,7 +128,8 @@ impl Node {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
         let host = Host { clock, tasks: Arc::new(tasks), entropy: Arc::new(entropy), ..self.machine.clone() };
         let store = Arc::clone(&self.cable) as Arc<dyn Store>;
-        let start = start(host, store, self.settings.clone(), self.cluster_settings.clone(), self.name);
+        let settings = Settings { memory, ..self.settings.clone() };
+        let start = start(host, store, settings, self.cluster_settings.clone(), self.name);
         match switch.guard(start).await {
             None => Err("it was killed while it started".into()),
             Some(Err(why)) => {

@@ -121,17 +121,25 @@ pub(crate) struct Cable {
     clock: Arc<dyn Clock>,
     /// True time, nanoseconds.
     cut_until: AtomicU64,
+    /// How long it is cut after a create without an answer, nanoseconds.
+    lingers: AtomicU64,
 }
 
 impl Cable {
     pub(crate) fn new(store: MemoryStore, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, cut_until: AtomicU64::new(0) }
+        Self { store, clock, cut_until: AtomicU64::new(0), lingers: AtomicU64::new(0) }
     }
 
     /// Whatever is asked for `duration` from now arrives after that.
     pub(crate) fn cut(&self, duration: Duration) {
         let until = self.clock.monotonic() + duration;
         self.cut_until.store(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// From now on it is cut for so long after each create to which no answer comes: whoever asked looks late what became
+    /// of it.
+    pub(crate) fn linger(&self, duration: Duration) {
+        self.lingers.store(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Makes a call once the cable is whole.
@@ -147,7 +155,14 @@ impl Cable {
 
 impl Store for Cable {
     fn create<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<Create, StoreError>> {
-        Box::pin(self.through(self.store.create(key, body)))
+        Box::pin(async move {
+            let created = self.through(self.store.create(key, body)).await;
+            let lingers = Duration::from_nanos(self.lingers.load(Ordering::Relaxed));
+            if !lingers.is_zero() && matches!(created, Err(StoreError::Unknown { .. })) {
+                self.cut(lingers);
+            }
+            created
+        })
     }
 
     fn put<'a>(&'a self, key: &'a str, body: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {

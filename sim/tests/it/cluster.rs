@@ -189,10 +189,15 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
 fn runs_that_look_for_one_kind_of_bug_pass_without_it() {
     log();
     let (first, seeds) = (variable("HELIOS_SIM_SEED").unwrap_or(1), variable("HELIOS_SIM_FOCUSED").unwrap_or(3));
-    for focus in [Focus::Retention, Focus::Sweeping, Focus::Ghosts, Focus::Rollbacks] {
+    for focus in [Focus::Retention, Focus::Sweeping, Focus::Ghosts, Focus::Rollbacks, Focus::Clones] {
         let (total, failure) = campaign(first, seeds, |seed| Plan { focus, ..plan(seed) });
         if let Some((seed, why)) = failure {
             panic!("{focus:?}, seed {seed}: {why}");
+        }
+        if focus == Focus::Clones {
+            let renumbered = total.coverage.get("events renumbered").copied().unwrap_or(0);
+            println!("{seeds} seeds with machines that are put back: {renumbered} events got new numbers");
+            assert!(renumbered > 0, "{:?}", total.coverage);
         }
         assert_eq!(total.seeds, seeds);
     }
@@ -212,6 +217,7 @@ fn focus_of(mutant: Mutant) -> Focus {
         }
         Mutant::DoneOnCreate | Mutant::SettleByName | Mutant::ActOnOwnCommit => Focus::Ghosts,
         Mutant::RollbackAdopted => Focus::Rollbacks,
+        Mutant::TailUnvouched | Mutant::CloneGoesOn => Focus::Clones,
         _ => Focus::Everything,
     }
 }

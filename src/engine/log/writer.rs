@@ -97,6 +97,13 @@ impl Segments {
         self.live.iter().map(|segment| segment.bytes).sum()
     }
 
+    /// The number of the last segment of a life; 0 if there is none.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn last_number(&self, origin: Origin) -> u64 {
+        let of_life = self.live.iter().filter(|segment| segment.id.origin == origin);
+        of_life.map(|segment| segment.id.number).max().unwrap_or(0)
+    }
+
     /// The ordinal of the segment that is written to.
     pub(crate) fn active(&self) -> Option<u64> {
         self.active
@@ -123,6 +130,12 @@ impl LogWriter {
             segments,
             stopped: false,
         }
+    }
+
+    /// Goes on with these numbers of the next candidate and the next segment.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn go_on(&mut self, next_sequence: u64, next_number: u64) {
+        (self.next_sequence, self.next_number) = (next_sequence, next_number);
     }
 
     /// Numbers the records, and makes them durable with one sync. Returns the ordinal of the segment

@@ -48,7 +48,7 @@ fn other_cryptography_would_be_noticed() {
 /// The names of the crates that the shipped workspace depends on, on this platform.
 pub(super) fn dependencies(arguments: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--package", "helios", "--prefix", "none", "--format", "{p}", "--offline", "--locked"])
+        .args(["tree", "--package", "helios", "--prefix", "none", "--format", "{p}", "--locked"])
         .args(arguments)
         .current_dir(root())
         .output()

@@ -74,7 +74,7 @@ export interface ClusterStatus {
   })[];
   /** Partitions that are not shared, and why. */
   problems: ({
-    kind: "rolled_back" | "gap" | "missing" | "incomplete" | "unreadable" | "damaged_tail";
+    kind: "rolled_back" | "gap" | "missing" | "incomplete" | "unreadable" | "damaged_tail" | "cloned";
     /** What happened and what can be done. */
     message: string;
     /** `index/day`. */

@@ -46,6 +46,10 @@ const KINDS: Record<Kind, { word: string; todo: string }> = {
     word: "Damaged on this disk",
     todo: "Stop this node and run `helios verify` on its data directory. Look at the disk before anything else.",
   },
+  cloned: {
+    word: "Put back or copied while it ran",
+    todo: "Start this node again: it begins a new life, and what it alone has gets new numbers. If the other copy still runs, stop one of the two.",
+  },
 };
 
 export function attention(status: ClusterStatus): Item[] {

@@ -13,8 +13,8 @@
 //! is: they may lack pages, as they may lack blocks.
 //!
 //! **Other histories.** A history may begin while a partition has no chain, and with it another first number. Who sent a
-//! page for that had read which history holds before: the sweeper reads it after the list, and sweeps nothing if it is
-//! another than its own, or about to end (`sweep`).
+//! page for that had read which history holds before: the sweeper reads it after the list, and deletes no page if it is
+//! another than its own, or about to end.
 //!
 //! **Other versions.** One that does not salt could name a page again. It leaves chains of a format alone that it does
 //! not know; generations with pages have that format, and so has a fence, and nothing is deleted under another one.
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::state::{Shared, count};
-use super::sweep;
+use super::{incarnation, sweep};
 use crate::chain::StoreError;
 use crate::engine::shared::{Edit, SHARED_FORMAT, SharedManifest};
 use crate::engine::{Digest, SharedHead, layout};
@@ -45,7 +45,8 @@ pub(super) async fn remove(
     head: SharedHead,
     pages: &[Digest],
 ) -> Result<(), StoreError> {
-    if pages.is_empty() {
+    // ORDER: after the list. Who has put a page by then knows of no later history than is read here.
+    if pages.is_empty() || !incarnation::is_open(shared).await? {
         return Ok(());
     }
     let mut head = head;

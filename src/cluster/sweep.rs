@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use super::chains::{self, Edited, Seen};
 use super::state::{Shared, count};
-use super::{feed, incarnation, stray_pages, upload};
+use super::{feed, stray_pages, upload};
 use crate::chain::StoreError;
 use crate::control::Leadership;
 use crate::engine::retention::Calendar;
@@ -107,11 +107,6 @@ fn today(shared: &Shared, calendar: &Calendar) -> Option<UnixNanos> {
 /// its own.
 async fn sweep_partitions(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar) -> Result<(), StoreError> {
     let mut listed = list(shared).await?;
-    // ORDER: after the lists. What is there now was put by somebody who knew of no later history than holds now.
-    if !incarnation::is_open(shared).await? {
-        debug!("the shared store has, or will have, another history: nothing is swept");
-        return Ok(());
-    }
     // Also those of which there are only blocks: who sent them may be gone before it said so.
     let mut keys: BTreeSet<PartitionKey> = shared.replica.partitions().into_iter().collect();
     keys.extend(listed.keys().cloned());
@@ -180,10 +175,11 @@ async fn sweep_partition(
             }
         }
     }
-    let ripe = ages.blocks.ripe(shared, key, &unnamed(&head.manifest, &there.blocks));
+    let mut ripe = ages.blocks.ripe(shared, key, &unnamed(&head.manifest, &there.blocks));
     let ripe_pages = ages.pages.ripe(shared, key, &stray_pages::unnamed(&head.manifest, &there.pages));
     if shared.mutant(Mutant::DeleteUncondemned) {
-        return delete(shared, key, &ripe).await;
+        delete(shared, key, &ripe).await?;
+        ripe.clear();
     }
     if shared.mutant(Mutant::PageSweptUnfenced) {
         stray_pages::delete(shared, key, ripe_pages.iter().copied()).await?;

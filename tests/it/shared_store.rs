@@ -287,12 +287,12 @@ async fn pages_that_no_head_names_are_counted_and_swept_and_the_others_stay() {
     // Also in a partition that has no chain.
     let other = folder.path().join("pages/default/app/2026-06-13").join(stray.file_name().unwrap());
     fs::create_dir_all(other.parent().unwrap()).unwrap();
-    [&stray, &other].map(|path| fs::write(path, "?").unwrap());
+    [&stray, &other].iter().for_each(|path| fs::write(path, "?").unwrap());
     let report = folder.verify().await;
     assert_eq!((what(&report), report.found.pages, report.found.stray_pages), (vec![], 3, 2));
     let sweeper = folder.node_with("b", in_pages(), Duration::from_millis(50)).await;
     while stray.exists() || other.exists() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        sweeper.names().await;
     }
     sweeper.node.stop().await;
     let report = folder.verify().await;

@@ -403,6 +403,10 @@ fn node_settings(plan: &Plan, number: usize, retention: bool) -> Settings {
         mutation: plan.mutation,
         ..drawn
     };
+    if plan.focus == Focus::Ghosts {
+        // Who acts on a ghost finds its pages swept, reads the head instead, and gets away with it.
+        settings.manifest_page_blocks = 512;
+    }
     if plan.focus == Focus::Pages {
         settings.manifest_page_blocks = [1, 512][number % 2];
         settings.flush_age = Duration::from_millis(100);

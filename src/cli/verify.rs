@@ -70,7 +70,7 @@ fn describe_store(report: &StoreReport) -> String {
         block_bytes,
         rows,
         pages,
-        old_pages,
+        stray_pages,
         condemned,
         strays,
         problems,
@@ -81,7 +81,7 @@ fn describe_store(report: &StoreReport) -> String {
          {partitions} partitions ({retired} retired), {generations} generations of manifests, \
          {below_floor} to be removed\n\
          {blocks} blocks, {block_bytes} bytes, {rows} events\n\
-         {pages} pages, {old_pages} of older generations\n\
+         {pages} pages, and {stray_pages} to be removed or on their way in\n\
          {strays} blocks to be removed (merged, retired, left behind) or on their way in, {condemned} of them condemned\n\
          {feeds} feeds, {feed_entries} entries\n",
         incarnation.as_deref().map_or("none: no node has ever used this store".into(), output::visible),

@@ -58,16 +58,16 @@ pub(super) async fn head(shared: &Shared, key: &PartitionKey) -> Result<Seen, St
             Some(base) => rolled_back(shared, key, &format!("generation {} is gone", base.generation)),
         });
     };
-    let head = match read(&*shared.store, key, &link).await? {
+    let head = match read_newest(shared, key, link).await? {
         Ok(head) => head,
         Err(why) => {
-            let why = format!("shared generation {}: {why}", link.generation);
             shared.trouble(key, ProblemKind::Unreadable, why);
             return Ok(Seen::Troubled);
         }
     };
     if head.manifest.sealed {
-        return Ok(rolled_back(shared, key, &format!("a new history begins after generation {}", link.generation)));
+        let why = format!("a new history begins after generation {}", head.manifest.generation);
+        return Ok(rolled_back(shared, key, &why));
     }
     if shared.mutant(Mutant::RollbackAdopted) {
         return Ok(Seen::Head(head));
@@ -134,6 +134,28 @@ fn rolled_back(shared: &Shared, key: &PartitionKey, why: &str) -> Seen {
     );
     shared.trouble(key, ProblemKind::RolledBack, message);
     Seen::Troubled
+}
+
+/// Reads a head with its pages, or a later one: after this one was read a later one may have let a page go, and the
+/// sweeper deleted it. The inner error says what is wrong with the newest.
+async fn read_newest(
+    shared: &Shared,
+    key: &PartitionKey,
+    link: Link,
+) -> Result<Result<SharedHead, String>, StoreError> {
+    let (chain, mut link) = (chain_of(shared, key), link);
+    for _ in 0..READ_TRIES {
+        let why = match read(&*shared.store, key, &link).await? {
+            Ok(head) => return Ok(Ok(head)),
+            Err(why) => why,
+        };
+        match chain.head_from(link.generation).await?.filter(|newest| newest.generation > link.generation) {
+            Some(newest) => link = newest,
+            None => return Ok(Err(format!("shared generation {}: {why}", link.generation))),
+        }
+        count(&shared.counters.heads_reread);
+    }
+    Err(StoreError::definite(chain.folder(), "it moves on faster than its pages can be read"))
 }
 
 /// Reads a generation with its pages. The inner error says what is wrong with it.
@@ -207,18 +229,18 @@ pub(super) async fn commit(
         }
         match settled? {
             Commit::Done(link) => {
-                let Ok(head) = read(&*shared.store, key, &link).await? else { return Err(unreadable(key, &link)) };
+                let head = again(shared, key, link).await?;
                 if !shared.mutant(Mutant::FeedBeforeCommit) {
                     shared.changed(key, head.manifest.generation);
                 }
                 collect(shared, &chain, &head).await;
                 return Ok(Edited::Done(head));
             }
-            Commit::Lost(link) => current = again(shared, key, &link).await?,
+            Commit::Lost(link) => current = again(shared, key, link).await?,
             Commit::Untold(link) => {
                 // The chain cannot tell: the next round asks the head what it has.
                 count(&shared.counters.settled_by_content);
-                current = again(shared, key, &link).await?;
+                current = again(shared, key, link).await?;
             }
         }
         debug!(partition = %key, generation = current.manifest.generation, "an edit is tried on a newer head");
@@ -254,20 +276,23 @@ async fn settle(shared: &Shared, chain: &Chain, generation: u64, body: Bytes) ->
     }
 }
 
-async fn again(shared: &Shared, key: &PartitionKey, link: &Link) -> Result<SharedHead, StoreError> {
-    read(&*shared.store, key, link).await?.map_err(|why| {
-        shared.trouble(key, ProblemKind::Unreadable, format!("shared generation {}: {why}", link.generation));
-        unreadable(key, link)
+async fn again(shared: &Shared, key: &PartitionKey, link: Link) -> Result<SharedHead, StoreError> {
+    let generation = link.generation;
+    read_newest(shared, key, link).await?.map_err(|why| {
+        shared.trouble(key, ProblemKind::Unreadable, why);
+        StoreError::definite(&key.to_string(), format!("generation {generation} cannot be read"))
     })
-}
-
-fn unreadable(key: &PartitionKey, link: &Link) -> StoreError {
-    StoreError::definite(&key.to_string(), format!("generation {} cannot be read", link.generation))
 }
 
 /// Fills in who, when and what came before, and how far old generations may go.
 fn finish(shared: &Shared, current: &SharedHead, next: SharedManifest) -> SharedManifest {
-    let mut next = next.paged(shared.replica.settings().manifest_page_blocks);
+    // ORDER: at each try anew. So nobody but this try will ever name the new pages first: see `stray_pages`.
+    let salt = match shared.mutant(Mutant::PageNamedAgain) {
+        true => "".into(),
+        false => shared.replica.block_id().to_string().into(),
+    };
+    let page_blocks = shared.replica.settings().manifest_page_blocks;
+    let mut next = next.paged(page_blocks, &current.manifest.pages, &salt);
     next.previous.clone_from(&current.digest);
     next.commit = shared.replica.commit_id();
     next.written = shared.host.clock.wall().0;
@@ -286,7 +311,7 @@ async fn blocks_are_there(shared: &Shared, key: &PartitionKey, edit: &Edit) -> R
     let named: Vec<&Arc<BlockEntry>> = match edit {
         Edit::Upload { blocks, .. } => blocks.iter().collect(),
         Edit::Merge { merged, .. } => vec![merged],
-        Edit::Begin | Edit::Retire | Edit::Condemn(_) | Edit::Forget(_) => Vec::new(),
+        Edit::Begin | Edit::Retire | Edit::Condemn(_) | Edit::Forget(_) | Edit::Fence => Vec::new(),
     };
     let folder = layout::partition_folder(key);
     for entry in named {
@@ -307,7 +332,7 @@ async fn write_pages(
     next: &SharedManifest,
 ) -> Result<(), StoreError> {
     let folder = layout::shared_pages_folder(&layout::partition_folder(key));
-    for page in next.pages.iter().filter(|page| current.pages.iter().all(|known| known.sha256 != page.sha256)) {
+    for page in next.pages.iter().filter(|page| !current.names_page(page.sha256)) {
         let name = format!("{folder}/{}", layout::page_name(page.sha256));
         shared.store.put(&name, Bytes::from(page.body())).await?;
     }
@@ -330,5 +355,7 @@ async fn collect(shared: &Shared, chain: &Chain, head: &SharedHead) {
 
 /// How many heads an edit is tried on in a row.
 const EDIT_TRIES: u32 = 16;
+/// How many heads are read in a row, each because the one before lacked a page.
+const READ_TRIES: u32 = 16;
 /// How often old generations are looked for, in generations: at most so many more than are kept are there.
 const COLLECT_EVERY: u64 = 8;

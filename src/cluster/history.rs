@@ -399,7 +399,8 @@ impl Writer<'_> {
         next.previous.clone_from(&choice.head.digest);
         next.commit = format!("{}-{generation}", self.life);
         next.written = self.host.clock.wall().0;
-        let next = next.paged(Settings::default().manifest_page_blocks);
+        let salt = self.fresh_id().to_string().into();
+        let next = next.paged(Settings::default().manifest_page_blocks, &[], &salt);
         next.check().map_err(|why| StoreError::definite(&inspect::path_of(&choice.key, generation), why))?;
         let folder = layout::shared_pages_folder(&layout::partition_folder(&choice.key));
         for page in &next.pages {
@@ -425,11 +426,16 @@ impl Writer<'_> {
                 "it is gone, or does not have the digest that its manifest states",
             ));
         };
-        let mut number = [0; 16];
-        self.entropy.fill(&mut number);
-        let id = BlockId(u128::from_le_bytes(number));
+        let id = self.fresh_id();
         self.store.put(&layout::shared_block_key(&folder, id), bytes).await?;
         Ok(Arc::new(BlockEntry { id, ..entry.clone() }))
+    }
+
+    /// An id that nobody has used.
+    fn fresh_id(&self) -> BlockId {
+        let mut number = [0; 16];
+        self.entropy.fill(&mut number);
+        BlockId(u128::from_le_bytes(number))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chains;
 use crate::chain::{Chain, Link, Store, StoreError};
 use crate::engine::shared::SharedManifest;
-use crate::engine::{BlockId, layout};
+use crate::engine::{BlockId, Digest, layout};
 use crate::event::PartitionKey;
 
 /// What a store has, by the names of its objects.
@@ -56,6 +56,15 @@ pub(super) fn chain_of(store: &Arc<dyn Store>, key: &PartitionKey) -> Chain {
 pub(super) async fn blocks(store: &Arc<dyn Store>, key: &PartitionKey) -> Result<BTreeMap<BlockId, u64>, StoreError> {
     let listed = store.list_all(&layout::shared_blocks_folder(&layout::partition_folder(key)), "").await?;
     Ok(listed.iter().filter_map(|object| Some((layout::parse_block_name(&object.name)?, object.bytes))).collect())
+}
+
+/// The pages of a partition's generations that are there. Costs a list of them.
+///
+/// # Errors
+/// If the store could not be asked.
+pub(super) async fn pages(store: &Arc<dyn Store>, key: &PartitionKey) -> Result<BTreeSet<Digest>, StoreError> {
+    let listed = store.list_all(&layout::shared_pages_folder(&layout::partition_folder(key)), "").await?;
+    Ok(listed.iter().filter_map(|object| layout::parse_page_name(&object.name)).collect())
 }
 
 /// A generation without its pages. The error says what is wrong with it.

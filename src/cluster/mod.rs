@@ -21,6 +21,7 @@ mod settings;
 mod state;
 mod status;
 mod store;
+mod stray_pages;
 mod sweep;
 mod upload;
 mod verify;

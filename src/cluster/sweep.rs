@@ -7,7 +7,7 @@
 //!
 //! What a merge or a retired day leaves is named by nobody, and goes as everything that is named by nobody. Each
 //! generation states what is condemned, so that it is done with at once: in an hour a busy partition leaves thousands of
-//! blocks, and every commit would carry them.
+//! blocks, and every commit would carry them. Pages of manifests are not condemned: see [`stray_pages`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use tracing::{debug, info, warn};
 
 use super::chains::{self, Edited, Seen};
 use super::state::{Shared, count};
-use super::{feed, upload};
+use super::{feed, stray_pages, upload};
 use crate::chain::StoreError;
 use crate::control::Leadership;
 use crate::engine::retention::Calendar;
 use crate::engine::shared::{Edit, SharedManifest};
-use crate::engine::{BlockId, Mutant, SharedHead, layout};
+use crate::engine::{BlockId, Digest, Mutant, SharedHead, layout};
 use crate::event::PartitionKey;
 use crate::host::UnixNanos;
 use crate::host_select;
@@ -30,8 +30,40 @@ use crate::host_select;
 /// When this node first saw something in a state.
 #[derive(Default)]
 pub(super) struct Ages {
-    unnamed: BTreeMap<PartitionKey, BTreeMap<BlockId, Duration>>,
+    blocks: Unnamed<BlockId>,
+    pages: Unnamed<Digest>,
     dead: BTreeMap<String, Duration>,
+}
+
+/// What no head names, and since when.
+struct Unnamed<T>(BTreeMap<PartitionKey, BTreeMap<T, Duration>>);
+
+impl<T> Default for Unnamed<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Copy + Ord> Unnamed<T> {
+    /// Notes what is unnamed now, and nothing else of that partition; gives what has been so for the grace.
+    fn ripe(&mut self, shared: &Shared, key: &PartitionKey, unnamed: &BTreeSet<T>) -> Vec<T> {
+        let (now, grace) = (shared.now(), shared.settings.grace);
+        let before = self.0.remove(key).unwrap_or_default();
+        let since = unnamed.iter().map(|id| (*id, before.get(id).copied().unwrap_or(now)));
+        let seen: BTreeMap<T, Duration> = since.collect();
+        let ripe = seen.iter().filter(|(_, since)| now.saturating_sub(**since) >= grace).map(|(id, _)| *id).collect();
+        if !seen.is_empty() {
+            self.0.insert(key.clone(), seen);
+        }
+        ripe
+    }
+}
+
+/// What the store has of a partition, beside its chain.
+#[derive(Default)]
+struct There {
+    blocks: BTreeSet<BlockId>,
+    pages: BTreeSet<Digest>,
 }
 
 /// Sweeps while this node leads, until the engine stops.
@@ -54,8 +86,8 @@ pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Cale
     if today(shared, calendar).is_none() {
         warn!("this node's calendar has jumped, or is not the shared store's: nothing is retired");
     }
-    if let Err(error) = sweep_blocks(shared, ages, calendar).await {
-        warn!(%error, "the shared blocks could not be listed and will be swept later");
+    if let Err(error) = sweep_partitions(shared, ages, calendar).await {
+        warn!(%error, "the shared blocks and pages could not be listed and will be swept later");
     }
     if let Err(error) = sweep_feeds(shared, ages).await {
         debug!(%error, "feeds of dead nodes are left for later");
@@ -71,22 +103,18 @@ fn today(shared: &Shared, calendar: &Calendar) -> Option<UnixNanos> {
     }
 }
 
-/// One list over all blocks says which partitions need a look: a quiet one costs no request of its own.
-async fn sweep_blocks(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar) -> Result<(), StoreError> {
-    let mut listed: BTreeMap<PartitionKey, BTreeSet<BlockId>> = BTreeMap::new();
-    for object in shared.store.list_all(layout::SHARED_BLOCKS, "").await? {
-        let Some((key, file)) = layout::parse_in_partition(&object.name) else { continue };
-        if let Some(id) = layout::parse_block_name(file) {
-            listed.entry(key).or_default().insert(id);
-        }
-    }
+/// One list over all blocks and one over all pages say which partitions need a look: a quiet one costs no request of
+/// its own.
+async fn sweep_partitions(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar) -> Result<(), StoreError> {
+    let mut listed = list(shared).await?;
     // Also those of which there are only blocks: who sent them may be gone before it said so.
     let mut keys: BTreeSet<PartitionKey> = shared.replica.partitions().into_iter().collect();
     keys.extend(listed.keys().cloned());
     for key in keys {
         let there = listed.remove(&key).unwrap_or_default();
         if !needs_a_look(shared, &key, &there, calendar).await {
-            ages.unnamed.remove(&key);
+            ages.blocks.0.remove(&key);
+            ages.pages.0.remove(&key);
             continue;
         }
         if let Err(error) = sweep_partition(shared, &key, &there, ages, calendar).await {
@@ -96,13 +124,32 @@ async fn sweep_blocks(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Calendar
     Ok(())
 }
 
+async fn list(shared: &Shared) -> Result<BTreeMap<PartitionKey, There>, StoreError> {
+    let mut listed: BTreeMap<PartitionKey, There> = BTreeMap::new();
+    for object in shared.store.list_all(layout::SHARED_BLOCKS, "").await? {
+        let Some((key, file)) = layout::parse_in_partition(&object.name) else { continue };
+        if let Some(id) = layout::parse_block_name(file) {
+            listed.entry(key).or_default().blocks.insert(id);
+        }
+    }
+    for object in shared.store.list_all(layout::SHARED_PAGES, "").await? {
+        let Some((key, file)) = layout::parse_in_partition(&object.name) else { continue };
+        if let Some(page) = layout::parse_page_name(file) {
+            listed.entry(key).or_default().pages.insert(page);
+        }
+    }
+    Ok(listed)
+}
+
 /// Whether there is anything to do, by what this node has adopted.
-async fn needs_a_look(shared: &Shared, key: &PartitionKey, there: &BTreeSet<BlockId>, calendar: &Calendar) -> bool {
-    let Some(base) = shared.replica.base(key).await else { return !there.is_empty() };
+async fn needs_a_look(shared: &Shared, key: &PartitionKey, there: &There, calendar: &Calendar) -> bool {
+    let There { blocks, pages } = there;
+    let Some(base) = shared.replica.base(key).await else { return !blocks.is_empty() || !pages.is_empty() };
     let named: BTreeSet<BlockId> = base.manifest.entries().map(|entry| entry.id).collect();
     (!named.is_empty() && is_past_retention(shared, key, calendar))
         || !base.manifest.condemned.is_empty()
-        || !there.is_subset(&named)
+        || !blocks.is_subset(&named)
+        || !stray_pages::unnamed(&base.manifest, pages).is_empty()
 }
 
 fn is_past_retention(shared: &Shared, key: &PartitionKey, calendar: &Calendar) -> bool {
@@ -112,11 +159,12 @@ fn is_past_retention(shared: &Shared, key: &PartitionKey, calendar: &Calendar) -
 async fn sweep_partition(
     shared: &Arc<Shared>,
     key: &PartitionKey,
-    there: &BTreeSet<BlockId>,
+    there: &There,
     ages: &mut Ages,
     calendar: &Calendar,
 ) -> Result<(), StoreError> {
     let Seen::Head(mut head) = chains::head(shared, key).await? else { return Ok(()) };
+    let read = head.manifest.generation;
     if head.manifest.entries().next().is_some() && is_past_retention(shared, key, calendar) {
         info!(partition = %key, "retention removes a day");
         head = edit(shared, key, head, &Edit::Retire).await?;
@@ -127,9 +175,14 @@ async fn sweep_partition(
             }
         }
     }
-    let ripe = ripe(shared, key, &head.manifest, there, ages);
+    let mut ripe = ages.blocks.ripe(shared, key, &unnamed(&head.manifest, &there.blocks));
+    let ripe_pages = ages.pages.ripe(shared, key, &stray_pages::unnamed(&head.manifest, &there.pages));
     if shared.mutant(Mutant::DeleteUncondemned) {
-        return delete(shared, key, &ripe).await;
+        delete(shared, key, &ripe).await?;
+        ripe.clear();
+    }
+    if shared.mutant(Mutant::PageSweptUnfenced) {
+        stray_pages::delete(shared, key, ripe_pages.iter().copied()).await?;
     }
     // What a sweeper before this one has begun.
     head = remove_condemned(shared, key, head).await?;
@@ -138,7 +191,7 @@ async fn sweep_partition(
         head = edit(shared, key, head, &Edit::Condemn(ids.to_vec())).await?;
         head = remove_condemned(shared, key, head).await?;
     }
-    Ok(())
+    stray_pages::remove(shared, key, read, head, &ripe_pages).await
 }
 
 /// Deletes what a committed generation has condemned, and forgets it.
@@ -156,7 +209,7 @@ async fn remove_condemned(
 }
 
 /// Commits an edit and adopts what came of it. Gives the head that holds now, done or not.
-async fn edit(
+pub(super) async fn edit(
     shared: &Arc<Shared>,
     key: &PartitionKey,
     head: SharedHead,
@@ -172,25 +225,10 @@ async fn edit(
     }
 }
 
-/// Blocks that were listed, that the head neither names nor has condemned, and that were seen so for the grace.
-fn ripe(
-    shared: &Shared,
-    key: &PartitionKey,
-    head: &SharedManifest,
-    there: &BTreeSet<BlockId>,
-    ages: &mut Ages,
-) -> Vec<BlockId> {
+/// Blocks that were listed, and that the head neither names nor has condemned.
+fn unnamed(head: &SharedManifest, there: &BTreeSet<BlockId>) -> BTreeSet<BlockId> {
     let named: BTreeSet<BlockId> = head.entries().map(|entry| entry.id).collect();
-    let unnamed = there.iter().filter(|id| !named.contains(id) && !head.is_condemned(**id));
-    let (now, grace) = (shared.now(), shared.settings.grace);
-    let before = ages.unnamed.remove(key).unwrap_or_default();
-    let since = unnamed.map(|id| (*id, before.get(id).copied().unwrap_or(now)));
-    let seen: BTreeMap<BlockId, Duration> = since.collect();
-    let ripe = seen.iter().filter(|(_, since)| now.saturating_sub(**since) >= grace).map(|(id, _)| *id).collect();
-    if !seen.is_empty() {
-        ages.unnamed.insert(key.clone(), seen);
-    }
-    ripe
+    there.iter().filter(|id| !named.contains(id) && !head.is_condemned(**id)).copied().collect()
 }
 
 async fn delete(shared: &Shared, key: &PartitionKey, ids: &[BlockId]) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{feed, incarnation, inspect};
+use super::{feed, incarnation, inspect, stray_pages};
 use crate::chain::{Link, Store, StoreError};
 use crate::crypto;
 use crate::engine::manifest::Digest;
@@ -52,8 +52,9 @@ pub struct Found {
     pub rows: u64,
     /// Pages that the newest generations name.
     pub pages: u64,
-    /// Pages that only older generations name, or none.
-    pub old_pages: u64,
+    /// Pages that the newest generation does not name: of older ones, of one that is on its way, or of one that never
+    /// came. The sweeper removes them after its grace.
+    pub stray_pages: u64,
     /// Condemned blocks that are still there: the sweeper is about to delete them.
     pub condemned: u64,
     /// Blocks that the newest generation does not name: merged into others, of a retired day, on their way in, or left by
@@ -83,7 +84,7 @@ impl Found {
         self.block_bytes += other.block_bytes;
         self.rows += other.rows;
         self.pages += other.pages;
-        self.old_pages += other.old_pages;
+        self.stray_pages += other.stray_pages;
         self.condemned += other.condemned;
         self.vouched_from.append(&mut other.vouched_from);
         self.strays += other.strays;
@@ -176,6 +177,7 @@ impl Look<'_> {
         } else if generations.is_empty() {
             let blocks = inspect::blocks(self.store, self.key).await?;
             self.found.strays += blocks.len() as u64;
+            self.found.stray_pages += inspect::pages(self.store, self.key).await?.len() as u64;
         }
         Ok(generations.last().copied())
     }
@@ -253,7 +255,6 @@ impl Look<'_> {
         let folder = layout::partition_folder(self.key);
         let named: BTreeSet<BlockId> = head.entries().map(|entry| entry.id).collect();
         self.found.retired += u64::from(named.is_empty());
-        self.pages(&folder, &head).await?;
         for entry in head.entries() {
             self.block(&folder, entry).await?;
         }
@@ -264,16 +265,9 @@ impl Look<'_> {
                 false => self.found.strays += 1,
             }
         }
-        Ok(())
-    }
-
-    async fn pages(&mut self, folder: &str, head: &SharedManifest) -> Result<(), StoreError> {
-        let named: BTreeSet<Digest> = head.pages.iter().map(|page| page.sha256).collect();
-        let listed = self.store.list_all(&layout::shared_pages_folder(folder), "").await?;
-        let old = |digest: &Digest| !named.contains(digest);
-        let old = listed.iter().filter_map(|object| layout::parse_page_name(&object.name)).filter(old).count();
-        self.found.old_pages += old as u64;
-        self.found.pages += named.len() as u64;
+        let pages = inspect::pages(self.store, self.key).await?;
+        self.found.stray_pages += stray_pages::unnamed(&head, &pages).len() as u64;
+        self.found.pages += head.pages.len() as u64;
         Ok(())
     }
 

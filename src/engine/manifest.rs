@@ -154,6 +154,9 @@ pub struct Page {
     pub sha256: Digest,
     /// How many blocks it names, at least 1.
     pub blocks: u64,
+    /// What gives it a name that no page ever had; none in a local manifest, which is written by one process.
+    #[serde(skip)]
+    pub salt: Option<Arc<str>>,
     /// What it says; empty until it was read.
     #[serde(skip)]
     pub entries: Arc<[Arc<BlockEntry>]>,
@@ -163,6 +166,8 @@ pub struct Page {
 #[derive(Deserialize, Serialize)]
 struct PageBody {
     format: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt: Option<Arc<str>>,
     blocks: Arc<[Arc<BlockEntry>]>,
 }
 
@@ -277,15 +282,22 @@ impl From<GroupSpan> for (u32, i64, i64) {
 impl Page {
     /// The page of these entries, and the bytes of its object.
     pub(crate) fn of(entries: Vec<Arc<BlockEntry>>) -> Self {
-        let entries: Arc<[Arc<BlockEntry>]> = entries.into();
-        let mut page = Self { sha256: Digest([0; crypto::SHA256_BYTES]), blocks: entries.len() as u64, entries };
-        page.sha256 = Digest(crypto::sha256(&page.body()));
-        page
+        let (blocks, sha256) = (entries.len() as u64, Digest([0; crypto::SHA256_BYTES]));
+        Self { sha256, blocks, salt: None, entries: entries.into() }.named()
+    }
+
+    /// The page of the same entries under another name.
+    pub(crate) fn salted(&self, salt: &Arc<str>) -> Self {
+        Self { salt: Some(Arc::clone(salt)), ..self.clone() }.named()
+    }
+
+    fn named(self) -> Self {
+        Self { sha256: Digest(crypto::sha256(&self.body())), ..self }
     }
 
     /// The bytes of its object. Meant for a page whose entries are known.
     pub fn body(&self) -> Vec<u8> {
-        let body = PageBody { format: MANIFEST_FORMAT, blocks: Arc::clone(&self.entries) };
+        let body = PageBody { format: MANIFEST_FORMAT, salt: self.salt.clone(), blocks: Arc::clone(&self.entries) };
         serde_json::to_vec(&body).expect("a page is plain data")
     }
 
@@ -304,7 +316,7 @@ impl Page {
         if body.blocks.len() as u64 != self.blocks || self.blocks == 0 {
             return Err(format!("it names {} blocks, the manifest says {}", body.blocks.len(), self.blocks));
         }
-        self.entries = body.blocks;
+        (self.salt, self.entries) = (body.salt, body.blocks);
         Ok(())
     }
 }
@@ -600,6 +612,19 @@ mod tests {
         assert!(read.pages[0].fill(&changed).is_err());
         read.pages[0].fill(&manifest.pages[0].body()).unwrap();
         assert_eq!(read, manifest);
+    }
+
+    #[test]
+    fn a_salt_changes_the_name_of_a_page_and_survives_a_copy_of_it() {
+        let manifest = with_blocks(&[10, 20, 30, 40]).paged(2);
+        let plain = &manifest.pages[0];
+        assert!(!String::from_utf8(plain.body()).unwrap().contains("salt"), "pages without one are as they ever were");
+        let salted = plain.salted(&Arc::from("a"));
+        assert_ne!(salted.sha256, plain.sha256);
+        assert_ne!(salted.sha256, plain.salted(&Arc::from("b")).sha256);
+        let mut read = Page { salt: None, entries: Arc::default(), ..salted.clone() };
+        read.fill(&salted.body()).unwrap();
+        assert_eq!((read.body(), &read.entries), (salted.body(), &plain.entries));
     }
 
     #[test]

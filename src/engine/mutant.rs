@@ -90,6 +90,10 @@ pub enum Mutant {
     HeadCollected,
     /// Send the older half of a front only, and state that all of it was sent.
     FrontCutShort,
+    /// Delete pages that the head does not name while somebody may be about to name them.
+    PageSweptUnfenced,
+    /// Give a page of the same blocks the same name.
+    PageNamedAgain,
 }
 
 impl Mutant {
@@ -142,6 +146,8 @@ impl Mutant {
         Self::ReuploadSameId,
         Self::TailUnvouched,
         Self::CloneGoesOn,
+        Self::PageSweptUnfenced,
+        Self::PageNamedAgain,
     ];
 }
 

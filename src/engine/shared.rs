@@ -13,19 +13,24 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::block_list;
-use super::manifest::{BlockEntry, BlockId, Lost, Page, Watermarks};
+use super::manifest::{BlockEntry, BlockId, Digest, Lost, Page, Watermarks};
 
-/// The format of shared manifests that this version writes, and the newest that it reads.
-pub const SHARED_FORMAT: u32 = 1;
+/// The newest format of shared manifests that this version reads and writes: that of a generation which names pages
+/// or is a fence, and of all that follow it. Its new pages have names that no page ever had, so that old ones can be
+/// deleted. Who knows the format before only would give the same page the same name again.
+pub const SHARED_FORMAT: u32 = 2;
+/// The format of generations before the first such one.
+const PLAIN_FORMAT: u32 = 1;
 
 /// One generation of what is shared of a partition.
 ///
 /// **Invariants.** S1 generations step by one. S2 no watermark ever falls. S3 no block is named twice, and none
 /// that is condemned. S4 each generation states the digest of the one before it. S5 the floor never falls and is
-/// never above the generation itself. S6 `upto` grows along the blocks and is never beyond the watermarks.
+/// never above the generation itself. S6 `upto` grows along the blocks and is never beyond the watermarks. S7 a page
+/// that the generation before does not name is salted, and the format never falls.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct SharedManifest {
-    /// [`SHARED_FORMAT`].
+    /// At most [`SHARED_FORMAT`].
     pub format: u32,
     /// Its number, from 1.
     pub generation: u64,
@@ -99,6 +104,8 @@ pub enum Edit {
     Condemn(Vec<BlockId>),
     /// Condemned blocks are gone, long enough that nobody waits to name them.
     Forget(Vec<BlockId>),
+    /// Nothing changes but the number: nobody who read an earlier head will commit.
+    Fence,
 }
 
 /// Why an edit does not apply.
@@ -117,7 +124,7 @@ pub enum Refusal {
 impl SharedManifest {
     /// What stands before the first generation.
     pub fn empty() -> Self {
-        Self { format: SHARED_FORMAT, floor: 1, ..Self::default() }
+        Self { format: PLAIN_FORMAT, floor: 1, ..Self::default() }
     }
 
     /// Reads a generation, its pages not yet.
@@ -157,6 +164,7 @@ impl SharedManifest {
         match edit {
             Edit::Begin if self.generation > 0 => return Err(Refusal::Nothing),
             Edit::Begin => {}
+            Edit::Fence => next.format = next.format.max(SHARED_FORMAT),
             Edit::Upload { needs, blocks, upto, lost } => {
                 next.take_in(needs, blocks, upto)?;
                 next.lost.extend(lost.iter().filter(|lost| !self.lost.contains(lost)).cloned());
@@ -227,10 +235,22 @@ impl SharedManifest {
         Ok(())
     }
 
-    /// The same with the oldest blocks in pages.
-    pub(crate) fn paged(mut self, page_blocks: usize) -> Self {
+    /// The same with the oldest blocks in pages. Those that are not `known`, the pages of the generation before, get
+    /// their names by way of `salt`, which nobody must have used.
+    pub(crate) fn paged(mut self, page_blocks: usize, known: &[Page], salt: &Arc<str>) -> Self {
         block_list::page_off(&mut self.pages, &mut self.blocks, page_blocks);
+        for page in self.pages.iter_mut().filter(|page| !is_known(page, known)) {
+            *page = page.salted(salt);
+        }
+        if !self.pages.is_empty() {
+            self.format = self.format.max(SHARED_FORMAT);
+        }
         self
+    }
+
+    /// Whether a page is one of this generation.
+    pub(crate) fn names_page(&self, sha256: Digest) -> bool {
+        self.pages.iter().any(|page| page.sha256 == sha256)
     }
 
     /// Checks what must hold of a generation by itself; bytes from the store are checked with it too.
@@ -247,7 +267,11 @@ impl SharedManifest {
     }
 }
 
-/// Holds S1 to S6 for a step from `current`, whose digest is `digest`, to `next`.
+fn is_known(page: &Page, known: &[Page]) -> bool {
+    known.iter().any(|known| known.sha256 == page.sha256)
+}
+
+/// Holds S1 to S7 for a step from `current`, whose digest is `digest`, to `next`.
 ///
 /// # Panics
 /// If a rule is broken: that is a bug here, never damage in the store.
@@ -258,6 +282,8 @@ pub fn check_shared_step(current: &SharedManifest, digest: &str, next: &SharedMa
     assert!(next.watermarks.covers(&current.watermarks), "S2");
     assert_eq!(next.previous, digest, "S4");
     assert!(next.floor >= current.floor && next.floor <= next.generation, "S5");
+    assert!(next.format >= current.format, "S7");
+    assert!(next.pages.iter().all(|page| page.salt.is_some() || is_known(page, &current.pages)), "S7");
     if let Err(broken) = next.check() {
         panic!("{broken}");
     }
@@ -266,7 +292,6 @@ pub fn check_shared_step(current: &SharedManifest, digest: &str, next: &SharedMa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::manifest::Digest;
     use crate::event::Origin;
 
     fn marks(pairs: &[(u64, u64)]) -> Watermarks {
@@ -396,6 +421,54 @@ mod tests {
         let condemned = apply(&three, &Edit::Condemn(vec![BlockId(2), BlockId(77)]));
         assert!(condemned.is_condemned(BlockId(77)) && !condemned.is_condemned(BlockId(2)));
         assert_eq!(condemned.apply(&Edit::Condemn(vec![BlockId(77), BlockId(3)])), Err(Refusal::Nothing));
+    }
+
+    /// Four blocks in pages of one, the last two inline.
+    fn in_pages(salt: &str) -> SharedManifest {
+        let four = apply(&three(), &upload(&[(1, 20)], &[entry(4, 5, &[(1, 25)])]));
+        four.paged(1, &[], &Arc::from(salt))
+    }
+
+    fn names(manifest: &SharedManifest) -> Vec<Digest> {
+        manifest.pages.iter().map(|page| page.sha256).collect()
+    }
+
+    #[test]
+    fn the_same_blocks_get_pages_of_other_names_at_each_try() {
+        let (first, second) = (in_pages("a"), in_pages("b"));
+        assert_eq!((ids(&first), first.pages.len()), (ids(&second), 3));
+        assert!(names(&first).iter().all(|name| !second.names_page(*name)));
+    }
+
+    #[test]
+    fn pages_that_the_generation_before_names_keep_their_names_and_a_changed_one_gets_a_new_one() {
+        let before = apply(&in_pages("a"), &Edit::Fence);
+        let again = before.apply(&Edit::Fence).unwrap().paged(1, &before.pages, &Arc::from("b"));
+        check_shared_step(&before, "", &again);
+        assert_eq!(names(&again), names(&before));
+        let merge = Edit::Merge { inputs: vec![BlockId(2), BlockId(3)], merged: entry(9, 15, &[]) };
+        let merged = before.apply(&merge).unwrap().paged(1, &before.pages, &Arc::from("c"));
+        check_shared_step(&before, "", &merged);
+        assert_eq!(names(&merged)[0], names(&before)[0]);
+        assert!(names(&merged)[1..].iter().all(|name| !before.names_page(*name)));
+    }
+
+    #[test]
+    #[should_panic(expected = "S7")]
+    fn a_new_page_without_a_salt_is_our_bug() {
+        let four = three();
+        let mut next = four.apply(&Edit::Fence).unwrap();
+        block_list::page_off(&mut next.pages, &mut next.blocks, 1);
+        check_shared_step(&four, "", &next);
+    }
+
+    #[test]
+    fn what_names_pages_or_is_a_fence_is_of_the_newer_format_and_so_is_all_that_follows() {
+        assert_eq!((three().format, in_pages("a").format), (PLAIN_FORMAT, SHARED_FORMAT));
+        let fence = apply(&three(), &Edit::Fence);
+        assert_eq!((fence.format, ids(&fence)), (SHARED_FORMAT, ids(&three())));
+        let emptied = apply(&in_pages("a"), &Edit::Retire);
+        assert_eq!((emptied.format, emptied.pages.len()), (SHARED_FORMAT, 0));
     }
 
     #[test]

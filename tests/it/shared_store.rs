@@ -15,6 +15,7 @@ use helios::cluster::{
 };
 use helios::control::Place;
 use helios::crypto::{Random, Register};
+use helios::engine::Settings;
 use helios::host::{Host, real};
 use helios::node::{Membership, Node, NodeSettings};
 use helios::query::QueryLimits;
@@ -46,6 +47,11 @@ impl Folder {
     }
 
     async fn node(&self, name: &str) -> Member {
+        self.node_with(name, patient(), Duration::from_secs(86_400)).await
+    }
+
+    /// A node that, where it leads, sweeps so often, and without grace.
+    async fn node_with(&self, name: &str, engine: Settings, sweep_interval: Duration) -> Member {
         let never = Duration::from_secs(86_400);
         let data_dir = self.folder.path().join(name);
         let control = Place {
@@ -61,7 +67,8 @@ impl Folder {
             sync_interval: never,
             walk_interval: never,
             compact_interval: never,
-            sweep_interval: never,
+            sweep_interval,
+            grace: Duration::ZERO,
             ..ClusterSettings::default()
         };
         let listen = "127.0.0.1:0".parse().unwrap();
@@ -69,7 +76,7 @@ impl Folder {
             data_dir,
             listen,
             door: Door::new(listen, false, Vec::new()).unwrap(),
-            engine: patient(),
+            engine,
             queries: QueryLimits::default(),
             line_bytes_max: 1 << 20,
             connections_max: 64,
@@ -265,6 +272,34 @@ async fn a_flipped_byte_a_missing_block_a_removed_generation_and_a_stray_are_tol
     assert!(problems[2].ends_with("missing; it held 1 events"), "{problems:?}");
     assert_eq!(report.found.strays, 1, "{report:?}");
     assert_eq!(report.foreign, ["chains/readme.txt"]);
+}
+
+#[tokio::test]
+async fn pages_that_no_head_names_are_counted_and_swept_and_the_others_stay() {
+    let folder = Folder::new();
+    let in_pages = || Settings { manifest_page_blocks: 1, ..patient() };
+    let writer = folder.node_with("a", in_pages(), Duration::from_secs(86_400)).await;
+    for name in ["a1", "a2", "a3", "a4"] {
+        writer.write(name, "shared").await;
+    }
+    writer.node.stop().await;
+    let stray = folder.newest("pages", "").with_file_name(format!("{}.json", "0".repeat(64)));
+    // Also in a partition that has no chain.
+    let other = folder.path().join("pages/default/app/2026-06-13").join(stray.file_name().unwrap());
+    fs::create_dir_all(other.parent().unwrap()).unwrap();
+    [&stray, &other].iter().for_each(|path| fs::write(path, "?").unwrap());
+    let report = folder.verify().await;
+    assert_eq!((what(&report), report.found.pages, report.found.stray_pages), (vec![], 3, 2));
+    let sweeper = folder.node_with("b", in_pages(), Duration::from_millis(50)).await;
+    while stray.exists() || other.exists() {
+        sweeper.names().await;
+    }
+    sweeper.node.stop().await;
+    let report = folder.verify().await;
+    assert_eq!((what(&report), report.found.pages, report.found.stray_pages), (vec![], 3, 0));
+    let reader = folder.node("c").await;
+    reader.sync().await;
+    all_have(&[reader], &["a1", "a2", "a3", "a4"]).await;
 }
 
 #[tokio::test]

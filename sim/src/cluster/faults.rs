@@ -207,7 +207,7 @@ impl Weights {
         let mut kinds = Vec::new();
         for kind in all {
             let times = match kind {
-                Kind::Pause if matches!(focus, Focus::Sweeping | Focus::Ghosts) => 8,
+                Kind::Pause if matches!(focus, Focus::Sweeping | Focus::Pages | Focus::Ghosts) => 8,
                 Kind::WallJump if focus == Focus::Retention => 8,
                 Kind::Rollback if focus == Focus::Rollbacks => 16,
                 Kind::Pause => rng.pick(&[0, 1, 2, 4, 8]),

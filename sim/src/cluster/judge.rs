@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use helios::crypto;
 use helios::engine::shared::SharedManifest;
-use helios::engine::{BlockId, Watermarks};
+use helios::engine::{BlockId, Page, Watermarks};
 use helios::event::{EventId, PartitionKey};
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub(super) fn shared_lines(run: &Run) -> Option<BTreeSet<String>> {
     }
     let mut lines = BTreeSet::new();
     for (folder, body) in heads(run) {
-        let Ok(manifest) = filled(run, &body) else { continue };
+        let Ok(manifest) = filled_now(run, &folder, &body) else { continue };
         for entry in manifest.entries() {
             let block = run.store.peek(&format!("blocks/{folder}/{}.hb", entry.id));
             for group in block.and_then(|block| groups_of(&block).ok()).unwrap_or_default() {
@@ -97,8 +97,9 @@ pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
     let mut generations = BTreeMap::new();
     let mut named = BTreeSet::new();
     for (folder, body) in &heads {
-        let manifest = filled(run, body).map_err(|why| format!("the head of {folder}: {why}"))?;
+        let manifest = filled_now(run, folder, body).map_err(|why| format!("the head of {folder}: {why}"))?;
         generations.insert(folder.clone(), manifest.generation);
+        named.extend(manifest.pages.iter().map(|page| page_key(folder, page)));
         named.extend(manifest.entries().map(|entry| format!("blocks/{folder}/{}.hb", entry.id)));
     }
     let mut lives = Vec::new();
@@ -129,7 +130,8 @@ pub(super) async fn apart(run: &Arc<Run>) -> Result<Option<String>, String> {
             }
         }
     }
-    let stray = run.store.keys().into_iter().find(|key| key.starts_with("blocks/") && !named.contains(key));
+    let is_swept = |key: &str| key.starts_with("blocks/") || key.starts_with("pages/");
+    let stray = run.store.keys().into_iter().find(|key| is_swept(key) && !named.contains(key));
     Ok(stray.map(|key| format!("{key} is garbage and still there")))
 }
 
@@ -230,7 +232,8 @@ impl Epoch {
         let objects: BTreeMap<&str, &Bytes> = made.iter().map(|(key, body)| (key.as_str(), body)).collect();
         let (mut chains, mut blocks) = (BTreeMap::new(), BTreeMap::new());
         for (folder, body) in heads(run) {
-            let manifest = filled(run, &body).map_err(|why| format!("the head of {folder} begins a history: {why}"))?;
+            let manifest = filled_now(run, &folder, &body);
+            let manifest = manifest.map_err(|why| format!("the head of {folder} begins a history: {why}"))?;
             let mut history = History { digest: crypto::hex(&crypto::sha256(&body)), ..History::default() };
             for entry in manifest.entries() {
                 history.events.extend(ids_of(&folder, entry.id, &objects, &mut blocks)?);
@@ -256,7 +259,8 @@ pub(super) fn generations(run: &Run) -> Result<(), String> {
         // A request that was on its way when the store was put back came after the new history began.
         let Some((folder, _)) = chain_and_number(key).filter(|(_, number)| *number >= first) else { continue };
         let wrong = |why: String| format!("{key}: {why}");
-        let manifest = filled(run, body).map_err(wrong)?;
+        // A page may be swept by now; before the generation it was made.
+        let manifest = filled(folder, body, |key| objects.get(key).map(|body| (*body).clone())).map_err(wrong)?;
         let history = histories.entry(folder.to_owned()).or_default();
         // A number that was made again after it was collected is a ghost: no part of the chain.
         if history.manifest.as_ref().is_some_and(|head| manifest.generation < head.floor) {
@@ -346,20 +350,22 @@ fn ids_of<'a>(
     Ok(&blocks[&key])
 }
 
-/// A generation with its pages, which were made before it.
-fn filled(run: &Run, body: &Bytes) -> Result<SharedManifest, String> {
+/// A head with its pages, which are there.
+fn filled_now(run: &Run, folder: &str, body: &Bytes) -> Result<SharedManifest, String> {
+    filled(folder, body, |key| run.store.peek(key))
+}
+
+/// A generation with its pages.
+fn filled(folder: &str, body: &Bytes, get: impl Fn(&str) -> Option<Bytes>) -> Result<SharedManifest, String> {
     let mut manifest = SharedManifest::parse(body)?;
-    if manifest.pages.is_empty() {
-        return Ok(manifest);
-    }
-    let keys = run.store.keys();
     for page in &mut manifest.pages {
-        let name = format!("/{}.json", page.sha256);
-        let key = keys.iter().find(|key| key.starts_with("pages/") && key.ends_with(&name));
-        let body = key
-            .and_then(|key| run.store.peek(key))
-            .ok_or_else(|| format!("page {} of generation {} is missing", page.sha256, manifest.generation))?;
+        let key = page_key(folder, page);
+        let body = get(&key).ok_or_else(|| format!("{key} of generation {} is missing", manifest.generation))?;
         page.fill(&body)?;
     }
     Ok(manifest)
+}
+
+fn page_key(folder: &str, page: &Page) -> String {
+    format!("pages/{folder}/{}.json", page.sha256)
 }

@@ -60,6 +60,8 @@ pub enum Focus {
     Retention,
     /// A sweeper that comes between each two steps of the others, and processes that stand still.
     Sweeping,
+    /// As that, and nodes of which some put each block into a page and some none, so that pages come and go.
+    Pages,
     /// Requests that come late, numbers that are collected meanwhile, and committers that stand still.
     Ghosts,
     /// A store that is put back again and again.
@@ -69,13 +71,23 @@ pub enum Focus {
 }
 
 impl Focus {
+    /// How many nodes there are, drawn of these.
+    fn nodes(self) -> &'static [usize] {
+        match self {
+            // While one waits two others go on.
+            Self::Ghosts | Self::Pages => &[3, 4, 5],
+            _ => &[1, 2, 2, 3, 3, 4, 5],
+        }
+    }
+
     /// What goes wrong with the store.
     fn store_faults(self, rng: &mut Rng) -> Faults {
         let drawn = draw_faults(rng);
         match self {
             Self::Ghosts => Faults { deliver_late: 250, deliver: 15, lose_answer: 100, delay_ms_max: 400, ..drawn },
-            Self::Sweeping => {
-                Faults { delay_ms_max: 400, deliver_late: drawn.deliver_late.max(100), delete_again: 500, ..drawn }
+            Self::Sweeping | Self::Pages => {
+                let delay_ms_max = if self == Self::Pages { 20 } else { 400 };
+                Faults { delay_ms_max, deliver_late: drawn.deliver_late.max(100), delete_again: 500, ..drawn }
             }
             _ => drawn,
         }
@@ -131,9 +143,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     let store = MemoryStore::new(host.entropy.fork("store"), Some(Arc::clone(&host.clock)));
     store.remember_made();
     let mut rng = Rng::labelled(plan.seed, "topology");
-    let drawn = rng.pick(&[1_usize, 2, 2, 3, 3, 4, 5]);
-    // While one waits two others go on.
-    let count = plan.nodes.unwrap_or(if plan.focus == Focus::Ghosts { drawn.max(3) } else { drawn });
+    let count = plan.nodes.unwrap_or_else(|| rng.pick(plan.focus.nodes()));
     let cluster_settings = drawn_cluster_settings(&mut rng, plan.focus);
     let retention = (rng.percent(30) || plan.focus == Focus::Retention) && plan.focus != Focus::Rollbacks;
     // Near midnight: days end while the run goes on.
@@ -172,7 +182,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     if plan.focus == Focus::Clones {
         lock(&run.model).ids_may_change();
     }
-    let store_faults = rng.percent(50) || matches!(plan.focus, Focus::Ghosts | Focus::Sweeping);
+    let store_faults = rng.percent(50) || matches!(plan.focus, Focus::Ghosts | Focus::Sweeping | Focus::Pages);
     let ended = world.run(go(Arc::clone(&run), store_faults));
     let panicked = world.panicked_tasks();
     if !panicked.is_empty() {
@@ -372,7 +382,7 @@ impl Run {
                     *lines
                 };
                 // One chain moves on faster than six.
-                let alone = matches!(self.plan.focus, Focus::Ghosts | Focus::Sweeping);
+                let alone = matches!(self.plan.focus, Focus::Ghosts | Focus::Sweeping | Focus::Pages);
                 let back = if alone { 0 } else { i64::try_from(rng.in_range(0..2)).expect("small") };
                 let time_ns = today - back * DAY_NS + i64::try_from(number).expect("few lines") * 1_000;
                 let index = if alone { "app" } else { rng.pick(&["app", "app", "web"]) };
@@ -421,7 +431,7 @@ impl Run {
 
 fn node_settings(plan: &Plan, number: usize, retention: bool) -> Settings {
     let drawn = drawn_settings(plan.seed.wrapping_mul(7).wrapping_add(number as u64));
-    Settings {
+    let mut settings = Settings {
         retention_days: retention.then_some(RETENTION_DAYS),
         // An idle loop that looks every millisecond finds no other bugs than one that looks every half second.
         compact_interval: drawn.compact_interval.max(Duration::from_millis(500)),
@@ -429,18 +439,28 @@ fn node_settings(plan: &Plan, number: usize, retention: bool) -> Settings {
         flush_age_max: drawn.flush_age_max.max(Duration::from_millis(500)),
         mutation: plan.mutation,
         ..drawn
+    };
+    if plan.focus == Focus::Ghosts {
+        // Who acts on a ghost finds its pages swept, reads the head instead, and gets away with it.
+        settings.manifest_page_blocks = 512;
     }
+    if plan.focus == Focus::Pages {
+        settings.manifest_page_blocks = [1, 512][number % 2];
+        settings.flush_age = Duration::from_millis(100);
+        settings.flush_age_max = Duration::from_millis(500);
+    }
+    settings
 }
 
 fn drawn_cluster_settings(rng: &mut Rng, focus: Focus) -> ClusterSettings {
     let seconds = |rng: &mut Rng, of: &[u64]| Duration::from_millis(rng.pick(of));
     // Who sweeps all the time, and waits for nobody, comes between each two steps of the others.
-    let (sweeps, graces): (&[u64], &[u64]) = if rng.percent(30) || focus == Focus::Sweeping {
+    let (sweeps, graces): (&[u64], &[u64]) = if rng.percent(30) || matches!(focus, Focus::Sweeping | Focus::Pages) {
         (&[500], &[0])
     } else {
         (&[500, 5_000, 20_000], &[0, 1_000, 10_000])
     };
-    let often = matches!(focus, Focus::Ghosts | Focus::Sweeping | Focus::Rollbacks);
+    let often = matches!(focus, Focus::Ghosts | Focus::Sweeping | Focus::Pages | Focus::Rollbacks);
     ClusterSettings {
         sync_interval: seconds(rng, if often { &[500] } else { &[500, 2_000, 10_000] }),
         // What a copy of a process writes into its feed nobody may read: a walk finds what it did.

@@ -17,6 +17,9 @@ use crate::variable;
 /// `HELIOS_SIM_MUTANT` which one.
 const SEEDS: u64 = 10;
 
+/// What [`SEEDS`] or more must have seen: else they show nothing about it.
+const SEEN: &[&str] = &["blocks condemned", "edits re-applied", "merges", "pages swept", "straddles cut", "uploads"];
+
 /// Threads that run seeds.
 const THREADS: usize = 2;
 
@@ -133,6 +136,9 @@ fn every_acknowledged_event_comes_to_every_node_exactly_once() {
             "{why}\nHELIOS_SIM_SEED={seed} HELIOS_SIM_CLUSTERS=1 cargo test -p sim --test it every_acknowledged_event_comes -- --nocapture"
         );
     }
+    for name in SEEN.iter().filter(|_| *seeds >= SEEDS) {
+        assert!(coverage.get(*name).is_some_and(|times| *times > 0), "no seed has seen any {name}");
+    }
 }
 
 /// Requests of a node in an hour in which nothing happens: signs of life, leases, looks at the feeds.
@@ -189,7 +195,8 @@ fn every_deliberate_bug_of_a_cluster_is_noticed() {
 fn runs_that_look_for_one_kind_of_bug_pass_without_it() {
     log();
     let (first, seeds) = (variable("HELIOS_SIM_SEED").unwrap_or(1), variable("HELIOS_SIM_FOCUSED").unwrap_or(3));
-    for focus in [Focus::Retention, Focus::Sweeping, Focus::Ghosts, Focus::Rollbacks, Focus::Clones] {
+    let focuses = [Focus::Retention, Focus::Sweeping, Focus::Pages, Focus::Ghosts, Focus::Rollbacks, Focus::Clones];
+    for focus in focuses {
         let (total, failure) = campaign(first, seeds, |seed| Plan { focus, ..plan(seed) });
         if let Some((seed, why)) = failure {
             panic!("{focus:?}, seed {seed}: {why}");
@@ -200,8 +207,13 @@ fn runs_that_look_for_one_kind_of_bug_pass_without_it() {
             assert!(renumbered > 0, "{:?}", total.coverage);
         }
         assert_eq!(total.seeds, seeds);
+        let swept = total.coverage["pages swept"];
+        println!("{focus:?}: {swept} pages swept, {} heads read again", total.coverage[REREAD]);
+        assert!(swept > 0 || focus != Focus::Pages, "no page was swept");
     }
 }
+
+const REREAD: &str = "heads read again for a page that was gone";
 
 fn seeds_until_noticed(mutant: Mutant) -> Option<(u64, String)> {
     let planted = |seed| Plan { mutation: Mutation::of(mutant), focus: focus_of(mutant), ..plan(seed) };
@@ -215,6 +227,7 @@ fn focus_of(mutant: Mutant) -> Focus {
         Mutant::ReuploadSameId | Mutant::CondemnedTaken | Mutant::NoHeadBeforeCreate | Mutant::LeaseIsFence => {
             Focus::Sweeping
         }
+        Mutant::PageSweptUnfenced | Mutant::PageNamedAgain => Focus::Pages,
         Mutant::DoneOnCreate | Mutant::SettleByName | Mutant::ActOnOwnCommit => Focus::Ghosts,
         Mutant::RollbackAdopted => Focus::Rollbacks,
         Mutant::TailUnvouched | Mutant::CloneGoesOn => Focus::Clones,

@@ -312,8 +312,13 @@ impl Shared {
     }
 
     /// Another process runs under this node's name; which life it is.
+    /// Notes the life of another process that runs as this node, or that there is none. If it is this very life, that
+    /// holds until this process ends.
     pub(super) fn set_conflict(&self, life: Option<String>) {
-        *lock(&self.conflict) = life;
+        let mut conflict = lock(&self.conflict);
+        if conflict.as_deref() != Some(&*self.life()) {
+            *conflict = life;
+        }
     }
 
     pub(super) fn conflict(&self) -> Option<String> {

@@ -28,9 +28,6 @@ pub(super) async fn upload_loop(shared: Arc<Shared>) {
 
 /// Sends the tails of all partitions, each as far as the store lets it.
 pub(super) async fn upload_all(shared: &Arc<Shared>) {
-    if shared.conflict().is_some() {
-        return;
-    }
     for key in shared.replica.partitions_with_tail() {
         upload(shared, &key).await;
     }
@@ -38,6 +35,9 @@ pub(super) async fn upload_all(shared: &Arc<Shared>) {
 
 /// Sends the partition's tail. Returns whether nothing of it is left.
 pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
+    if shared.conflict().is_some() {
+        return false;
+    }
     let one = shared.upload_lock(key);
     let _one = one.lock().await;
     let mut refused = 0;
@@ -230,7 +230,12 @@ async fn try_to_adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) ->
                 "{why}: a virtual machine was put back to an earlier state, or copied, while it ran. Nothing is taken \
                 in until this process is started again; what it has gets new numbers then"
             );
+            shared.set_conflict(Some(shared.life()));
             shared.trouble(key, ProblemKind::Cloned, message);
+            Ok(false)
+        }
+        Err(AdoptError::Unreadable(why)) => {
+            shared.trouble(key, ProblemKind::Unreadable, why);
             Ok(false)
         }
         Err(AdoptError::Failed(why) | AdoptError::Stopped(why)) => {

@@ -87,22 +87,28 @@ impl Roster {
 
     async fn write(&self, about: &Map<String, Value>, gone: bool) -> Result<Beat, ControlError> {
         let name = format!("{FOLDER}/{}", self.node);
+        // A document of this life with such a number was made by nobody whom this process knows.
+        let begun = self.control.commits_begun();
+        let is_of_a_copy = |document: &Document| document.number_of(self.control.life()).is_some_and(|it| it >= begun);
         let last = self.lock_own().last.clone();
         let current = match last {
             Some(last) => Some(last),
             // The first beat of a life takes over from whoever was before it.
             None => self.control.read_now(&name).await?,
         };
+        if current.as_deref().is_some_and(is_of_a_copy) {
+            return Ok(Beat::Cloned);
+        }
         let mut content = about.clone();
         content.insert("life".into(), Value::from(self.control.life()));
         content.insert("gone".into(), Value::from(gone));
-        let begun = self.control.commits_begun();
         match self.control.swap(&name, current.as_deref(), content).await? {
             Swap::Done(document) => {
                 self.lock_own().last = Some(document);
                 Ok(Beat::Alive)
             }
-            Swap::Lost(newer) => Ok(self.lost(newer, begun)),
+            Swap::Lost(newer) if is_of_a_copy(&newer) => Ok(Beat::Cloned),
+            Swap::Lost(newer) => Ok(self.lost(newer)),
             Swap::Unknown(error) => {
                 tracing::debug!(%error, "nobody can tell whether a sign of life was seen");
                 self.lock_own().last = None;
@@ -113,12 +119,8 @@ impl Roster {
 
     /// Somebody else wrote: this life itself, by a request that came late; the life before it, likewise; or a
     /// process that lives at the same time, which will do it again.
-    fn lost(&self, newer: Arc<Document>, begun: u64) -> Beat {
+    fn lost(&self, newer: Arc<Document>) -> Beat {
         let life = text(&newer, "life");
-        // A request of this process that came late has a lower number.
-        if newer.number_of(self.control.life()).is_some_and(|number| number >= begun) {
-            return Beat::Cloned;
-        }
         let mut own = self.lock_own();
         let began = own.last.is_some();
         own.last = Some(newer);

@@ -52,6 +52,8 @@ pub(crate) enum AdoptFailure {
     Missing(String),
     /// The base has events of this very life that it never gave out: another process has the same life.
     Cloned(String),
+    /// A block of the base is damaged in which events must be seen before they leave.
+    Unreadable(String),
 }
 
 impl From<PublishFailure> for AdoptFailure {
@@ -89,6 +91,8 @@ pub(crate) async fn adopt(
         let why = "the shared generation does not follow the one adopted before";
         return Err(PublishFailure::Failed(why.into()).into());
     }
+    // Nothing is read, compared and written for nothing.
+    publish::check_writing(core)?;
     check_own_life(core, &base)?;
     if partition.head_reaches_below(&base.manifest.watermarks) && !flush::flush_locked(core, partition).await {
         return Err(PublishFailure::Failed("its head could not be flushed".into()).into());
@@ -97,13 +101,24 @@ pub(crate) async fn adopt(
     let current = partition.manifest.lock().await.manifest.clone();
     let tail = cut_tail(core, partition, &current, &base, accepts_loss).await?;
     pages::write_base(core, partition, &current, &base, body).await?;
-    Ok(install(core, partition, base, tail).await?)
+    let renumbered = tail.renumbered;
+    let done = install(core, partition, base, tail).await?;
+    if renumbered > 0 {
+        core.counters.renumbered.fetch_add(renumbered, Ordering::Relaxed);
+        error!(partition = %partition.folder, events = renumbered,
+            "events had the numbers of other events that the shared store has, from a copy of this node that ran \
+             meanwhile: they are kept under new numbers");
+    }
+    Ok(done)
 }
 
 /// What this life gives out next must lie above all that a base has of it: a replay drops what does not.
 fn check_own_life(core: &Core, base: &Base) -> Result<(), AdoptFailure> {
     let shared = base.manifest.watermarks.get(core.origin);
-    if shared > core.durable_to.load(Ordering::SeqCst) && !core.settings.mutation.is(Mutant::CloneGoesOn) {
+    if core.settings.mutation.is(Mutant::CloneGoesOn) {
+        return Ok(());
+    }
+    if shared > core.durable_to.load(Ordering::SeqCst) {
         return Err(AdoptFailure::Cloned(format!(
             "the shared store has events of this process up to {shared}, and this process never had so many"
         )));
@@ -123,6 +138,8 @@ struct Tail {
     dropped: Vec<Arc<StoredBlock>>,
     /// Events that were given up.
     lost: Vec<Lost>,
+    /// Events that the base should have and has not.
+    renumbered: u64,
 }
 
 async fn cut_tail(
@@ -136,7 +153,7 @@ async fn cut_tail(
     let view = partition.view();
     let (shared, own) = view.blocks.split_at(view.base_blocks);
     let from = current.from.clone();
-    let mut tail = Tail { blocks: Vec::new(), from, dropped: Vec::new(), lost: Vec::new() };
+    let mut tail = Tail { blocks: Vec::new(), from, dropped: Vec::new(), lost: Vec::new(), renumbered: 0 };
     let mut below = Watermarks::default();
     match &current.base {
         // What had gone before there was a base was lawfully removed here: no gap.
@@ -150,6 +167,10 @@ async fn cut_tail(
     }
     let vouch = Vouch::new(core, partition, &base.manifest, own);
     let mut before = current.from.clone();
+    if let Some(old) = current.base.as_ref().filter(|old| old.incarnation == base.incarnation) {
+        // A tail holds nothing that its base has, whatever its first block says that it reaches.
+        before.raise_all(&old.manifest.watermarks);
+    }
     for block in own {
         let upto = &block.entry.upto;
         let lies = match lies(&before, upto, marks) {
@@ -161,9 +182,11 @@ async fn cut_tail(
         if !is_seen && !core.settings.mutation.is(Mutant::TailUnvouched) {
             let mut stand = tail.blocks.last().map_or_else(|| tail.from.clone(), |last| last.entry.upto.clone());
             stand.raise_all(&upto.at_most(marks));
-            let kept = vouch.renumber(block, stand).await?;
-            kept.iter().for_each(|kept| below.raise_all(&kept.entry.upto));
-            tail.blocks.extend(kept);
+            for kept in vouch.renumber(block, stand).await? {
+                below.raise_all(&kept.entry.upto);
+                tail.renumbered += kept.entry.rows;
+                tail.blocks.push(kept);
+            }
         }
         match lies {
             Lies::Above => tail.blocks.push(above(partition, block, &below)),
@@ -179,7 +202,7 @@ async fn cut_tail(
             // An `upto` may reach beyond what is in the block: of that, nothing left this tail.
             tail.from.raise_all(&upto.at_most(marks));
         }
-        before.clone_from(upto);
+        before.raise_all(upto);
     }
     Ok(tail)
 }
@@ -297,7 +320,7 @@ async fn cut(
 }
 
 async fn install(core: &Arc<Core>, partition: &Arc<Partition>, base: Base, tail: Tail) -> Result<Done, PublishFailure> {
-    let Tail { blocks, from, dropped, lost } = tail;
+    let Tail { blocks, from, dropped, lost, renumbered: _ } = tail;
     let mut committed = partition.manifest.lock().await;
     let floor = publish::floor_for(core, partition, &committed).await;
     let entries: Vec<Arc<BlockEntry>> = blocks.iter().map(|block| Arc::clone(&block.entry)).collect();

@@ -102,6 +102,9 @@ pub enum AdoptError {
     /// Writing has stopped until a restart.
     #[error("writing has stopped: {0}")]
     Stopped(String),
+    /// A block of the base is damaged in which the events must be seen that would leave this disk.
+    #[error("{0}")]
+    Unreadable(String),
     /// Another process has this one's life: a virtual machine was put back, or copied, while it ran. Writing has stopped
     /// until a restart, which begins a new life.
     #[error("{0}")]
@@ -290,6 +293,7 @@ impl Replica {
         match adopted.unwrap_or_else(|| Err(PublishFailure::Failed("the engine has stopped".into()).into())) {
             Ok(done) => Ok(Adopted { dropped: done.dropped }),
             Err(AdoptFailure::Missing(why)) => Err(AdoptError::Missing(why)),
+            Err(AdoptFailure::Unreadable(why)) => Err(AdoptError::Unreadable(why)),
             Err(AdoptFailure::Cloned(why)) => {
                 self.stop_as_cloned(&why);
                 Err(AdoptError::Cloned(why))

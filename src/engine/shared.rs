@@ -24,7 +24,8 @@ const PLAIN_FORMAT: u32 = 1;
 
 /// One generation of what is shared of a partition.
 ///
-/// **Invariants.** S1 generations step by one. S2 no watermark ever falls. S3 no block is named twice, and none
+/// **Invariants.** S1 generations step by one. S2 no watermark ever falls, nor does `retired`, which is never beyond
+/// them. S3 no block is named twice, and none
 /// that is condemned. S4 each generation states the digest of the one before it. S5 the floor never falls and is
 /// never above the generation itself. S6 `upto` grows along the blocks and is never beyond the watermarks. S7 a page
 /// that the generation before does not name is salted, and the format never falls.
@@ -280,6 +281,7 @@ pub fn check_shared_step(current: &SharedManifest, digest: &str, next: &SharedMa
     let begins = current.generation == 0 && next.floor == next.generation;
     assert!(next.generation == current.generation + 1 || begins, "S1");
     assert!(next.watermarks.covers(&current.watermarks), "S2");
+    assert!(next.retired.covers(&current.retired) && next.watermarks.covers(&next.retired), "S2");
     assert_eq!(next.previous, digest, "S4");
     assert!(next.floor >= current.floor && next.floor <= next.generation, "S5");
     assert!(next.format >= current.format, "S7");

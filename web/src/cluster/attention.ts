@@ -54,7 +54,15 @@ const KINDS: Record<Kind, { word: string; todo: string }> = {
 
 export function attention(status: ClusterStatus): Item[] {
   const items: Item[] = [];
-  if (status.conflict !== null) {
+  if (status.conflict !== null && status.conflict === status.life) {
+    items.push({
+      tone: "error",
+      word: "Put back or copied while it ran",
+      what: "A virtual machine was put back to an earlier state, or copied, while this process ran: another one runs, or ran, under its life. This node answers, and takes nothing in. What it has acknowledged is on its disk.",
+      todo: "Start this node again. It begins a new life, and what it alone has gets new numbers. If both copies are to run, remove `_node/id` in one of them first.",
+      partitions: [],
+    });
+  } else if (status.conflict !== null) {
     items.push({
       tone: "error",
       word: "Two nodes under one name",

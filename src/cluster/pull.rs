@@ -73,9 +73,6 @@ pub(super) async fn walk(shared: &Arc<Shared>) {
 async fn walk_now(shared: &Arc<Shared>) {
     count(&shared.counters.walks);
     let result = walk_all(shared).await;
-    if result.is_err() {
-        feed::ask_for_walk(shared);
-    }
     note(shared, result);
 }
 
@@ -125,7 +122,17 @@ async fn pull_hinted(shared: &Arc<Shared>) -> Result<(), StoreError> {
     adopt_all(shared, wanted).await
 }
 
+/// Looks at every chain, and owes it again if that fails: that a new history had begun, for which it may have been done,
+/// is known by then.
 async fn walk_all(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let walked = try_to_walk(shared).await;
+    if walked.is_err() {
+        feed::ask_for_walk(shared);
+    }
+    walked
+}
+
+async fn try_to_walk(shared: &Arc<Shared>) -> Result<(), StoreError> {
     incarnation::changed(shared).await?;
     let listed = shared.store.list_all(layout::SHARED_CHAINS, "").await?;
     let mut newest: BTreeMap<PartitionKey, u64> = BTreeMap::new();

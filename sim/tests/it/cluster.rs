@@ -89,6 +89,7 @@ const FOUND: &[(u64, &str)] = &[
     (72, "blocks of a partition without a chain were never swept"),
     (156, "entries that were gone between two that were there were not missed"),
     (341, "a commit whose writer was gone before it had an answer was found by one node and told to none"),
+    (1044, "the walk for which a new history asks was not made again where the store had refused it"),
     (1974, "a commit that was under way when the store was put back became the head of the new history"),
     (3374, "a gap was seen where an `upto` reached beyond what had been in a block"),
     (3740, "a sweeper whose disk failed while it adopted what it had committed did not try again"),

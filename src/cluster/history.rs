@@ -399,7 +399,7 @@ impl Writer<'_> {
         next.previous.clone_from(&choice.head.digest);
         next.commit = format!("{}-{generation}", self.life);
         next.written = self.host.clock.wall().0;
-        let salt = self.fresh_id().to_string().into();
+        let salt = BlockId::draw(self.entropy).to_string().into();
         let next = next.paged(Settings::default().manifest_page_blocks, &[], &salt);
         next.check().map_err(|why| StoreError::definite(&inspect::path_of(&choice.key, generation), why))?;
         let folder = layout::shared_pages_folder(&layout::partition_folder(&choice.key));
@@ -426,16 +426,9 @@ impl Writer<'_> {
                 "it is gone, or does not have the digest that its manifest states",
             ));
         };
-        let id = self.fresh_id();
+        let id = BlockId::draw(self.entropy);
         self.store.put(&layout::shared_block_key(&folder, id), bytes).await?;
         Ok(Arc::new(BlockEntry { id, ..entry.clone() }))
-    }
-
-    /// An id that nobody has used.
-    fn fresh_id(&self) -> BlockId {
-        let mut number = [0; 16];
-        self.entropy.fill(&mut number);
-        BlockId(u128::from_le_bytes(number))
     }
 }
 

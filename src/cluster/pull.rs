@@ -72,8 +72,8 @@ pub(super) async fn walk(shared: &Arc<Shared>) {
 
 async fn walk_now(shared: &Arc<Shared>) {
     count(&shared.counters.walks);
-    let result = walk_all(shared).await;
-    note(shared, result);
+    let walked = walk_all(shared).await;
+    note(shared, walked);
 }
 
 fn note(shared: &Shared, result: Result<(), StoreError>) {

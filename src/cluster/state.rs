@@ -311,9 +311,8 @@ impl Shared {
         lock(&self.leaders).as_ref().map_or((false, false), |(compactor, sweeper)| (compactor.leads(), sweeper.leads()))
     }
 
-    /// Another process runs under this node's name; which life it is.
-    /// Notes the life of another process that runs as this node, or that there is none. If it is this very life, that
-    /// holds until this process ends.
+    /// Notes the life of another process that runs under this node's name, or that there is none. If it is this very
+    /// life, that holds until this process ends.
     pub(super) fn set_conflict(&self, life: Option<String>) {
         let mut conflict = lock(&self.conflict);
         if conflict.as_deref() != Some(&*self.life()) {

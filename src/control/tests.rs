@@ -370,17 +370,24 @@ async fn two_processes_under_one_name_are_noticed_and_a_restart_is_not() {
     assert!(conflicts >= 2);
 }
 
-/// A roster whose process had come so far when its machine was copied.
-fn copy_after(cluster: &Cluster, beats: u64) -> (Arc<Control>, Roster) {
+/// A process that runs under one life with all others that this gives.
+fn of_one_life(cluster: &Cluster) -> (Arc<Control>, Roster) {
     let control = cluster.control("life", key("k", 1));
-    control.go_on_from(beats);
     (Arc::clone(&control), Roster::new(control, cluster.clock.clone(), "node"))
+}
+
+/// A process that goes on from `known`, the document of its last sign of life, which was the `beats`th.
+fn copy_from(cluster: &Cluster, beats: u64, known: Option<&Arc<Document>>) -> Roster {
+    let (control, roster) = of_one_life(cluster);
+    control.go_on_from(beats);
+    roster.lock_own().last = known.cloned();
+    roster
 }
 
 #[tokio::test]
 async fn a_process_whose_machine_was_put_back_or_copied_notices_that_its_life_went_on_without_it() {
     let cluster = Cluster::new();
-    let (_, before) = copy_after(&cluster, 0);
+    let (_, before) = of_one_life(&cluster);
     for _ in 0..3 {
         assert_eq!(before.beat(&Map::new()).await.unwrap(), Beat::Alive);
     }
@@ -390,8 +397,7 @@ async fn a_process_whose_machine_was_put_back_or_copied_notices_that_its_life_we
         for _ in 0..beats {
             assert_eq!(before.beat(&Map::new()).await.unwrap(), Beat::Alive);
         }
-        let (_, put_back) = copy_after(&cluster, 3);
-        put_back.lock_own().last.clone_from(&known);
+        let put_back = copy_from(&cluster, 3, known.as_ref());
         for _ in 1..noticed_at {
             assert_eq!(put_back.beat(&Map::new()).await.unwrap(), Beat::Unknown);
         }
@@ -402,10 +408,10 @@ async fn a_process_whose_machine_was_put_back_or_copied_notices_that_its_life_we
 #[tokio::test]
 async fn two_copies_that_beat_in_step_notice_each_other() {
     let cluster = Cluster::new();
-    let (_, one) = copy_after(&cluster, 0);
+    let (_, one) = of_one_life(&cluster);
     assert_eq!(one.beat(&Map::new()).await.unwrap(), Beat::Alive);
-    let (_, other) = copy_after(&cluster, 1);
-    other.lock_own().last = one.lock_own().last.clone();
+    let known = one.lock_own().last.clone();
+    let other = copy_from(&cluster, 1, known.as_ref());
     assert_eq!(one.beat(&Map::new()).await.unwrap(), Beat::Alive);
     assert_eq!(other.beat(&Map::new()).await.unwrap(), Beat::Cloned);
 }
@@ -413,7 +419,7 @@ async fn two_copies_that_beat_in_step_notice_each_other() {
 #[tokio::test]
 async fn an_own_sign_of_life_that_came_late_is_no_copy() {
     let cluster = Cluster::new();
-    let (control, roster) = copy_after(&cluster, 0);
+    let (control, roster) = of_one_life(&cluster);
     assert_eq!(roster.beat(&Map::new()).await.unwrap(), Beat::Alive);
     let known = roster.lock_own().last.clone();
     // A request that nobody had an answer to, of this process.

@@ -40,9 +40,7 @@ pub(crate) async fn write(
     block: EncodedBlock,
     upto: Watermarks,
 ) -> Result<Arc<StoredBlock>, WriteFailure> {
-    let mut number = [0; 16];
-    core.block_ids.fill(&mut number);
-    let id = BlockId(u128::from_le_bytes(number));
+    let id = BlockId::draw(&*core.block_ids);
     let entry = BlockEntry {
         id,
         sha256: block.sha256,

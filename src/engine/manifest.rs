@@ -21,6 +21,7 @@ use super::block_list;
 use super::shared::SharedManifest;
 use crate::crypto;
 use crate::event::Origin;
+use crate::host::Entropy;
 
 /// The format of manifests that this version writes, and the newest that it reads.
 pub const MANIFEST_FORMAT: u32 = 1;
@@ -270,6 +271,15 @@ const FULL_RAW_BYTES: u64 = 24 << 20;
 impl From<(u32, i64, i64)> for GroupSpan {
     fn from((rows, min_time, max_time): (u32, i64, i64)) -> Self {
         Self { rows, min_time, max_time }
+    }
+}
+
+impl BlockId {
+    /// An id that no other block has.
+    pub(crate) fn draw(entropy: &dyn Entropy) -> Self {
+        let mut number = [0; 16];
+        entropy.fill(&mut number);
+        Self(u128::from_le_bytes(number))
     }
 }
 

@@ -203,9 +203,7 @@ impl Replica {
 
     /// An id that no other block has.
     pub fn block_id(&self) -> BlockId {
-        let mut number = [0; 16];
-        self.0.block_ids.fill(&mut number);
-        BlockId(u128::from_le_bytes(number))
+        BlockId::draw(&*self.0.block_ids)
     }
 
     /// The shared generation that this partition stands on; `None` before the first.

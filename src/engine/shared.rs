@@ -25,8 +25,7 @@ const PLAIN_FORMAT: u32 = 1;
 /// One generation of what is shared of a partition.
 ///
 /// **Invariants.** S1 generations step by one. S2 no watermark ever falls, nor does `retired`, which is never beyond
-/// them. S3 no block is named twice, and none
-/// that is condemned. S4 each generation states the digest of the one before it. S5 the floor never falls and is
+/// them. S3 no block is named twice, and none that is condemned. S4 each generation states the digest of the one before it. S5 the floor never falls and is
 /// never above the generation itself. S6 `upto` grows along the blocks and is never beyond the watermarks. S7 a page
 /// that the generation before does not name is salted, and the format never falls.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -240,7 +239,7 @@ impl SharedManifest {
     /// their names by way of `salt`, which nobody must have used.
     pub(crate) fn paged(mut self, page_blocks: usize, known: &[Page], salt: &Arc<str>) -> Self {
         block_list::page_off(&mut self.pages, &mut self.blocks, page_blocks);
-        for page in self.pages.iter_mut().filter(|page| !is_known(page, known)) {
+        for page in self.pages.iter_mut().filter(|page| !names(known, page.sha256)) {
             *page = page.salted(salt);
         }
         if !self.pages.is_empty() {
@@ -251,7 +250,7 @@ impl SharedManifest {
 
     /// Whether a page is one of this generation.
     pub(crate) fn names_page(&self, sha256: Digest) -> bool {
-        self.pages.iter().any(|page| page.sha256 == sha256)
+        names(&self.pages, sha256)
     }
 
     /// Checks what must hold of a generation by itself; bytes from the store are checked with it too.
@@ -268,8 +267,8 @@ impl SharedManifest {
     }
 }
 
-fn is_known(page: &Page, known: &[Page]) -> bool {
-    known.iter().any(|known| known.sha256 == page.sha256)
+fn names(pages: &[Page], sha256: Digest) -> bool {
+    pages.iter().any(|page| page.sha256 == sha256)
 }
 
 /// Holds S1 to S7 for a step from `current`, whose digest is `digest`, to `next`.
@@ -285,7 +284,7 @@ pub fn check_shared_step(current: &SharedManifest, digest: &str, next: &SharedMa
     assert_eq!(next.previous, digest, "S4");
     assert!(next.floor >= current.floor && next.floor <= next.generation, "S5");
     assert!(next.format >= current.format, "S7");
-    assert!(next.pages.iter().all(|page| page.salt.is_some() || is_known(page, &current.pages)), "S7");
+    assert!(next.pages.iter().all(|page| page.salt.is_some() || current.names_page(page.sha256)), "S7");
     if let Err(broken) = next.check() {
         panic!("{broken}");
     }

@@ -30,7 +30,8 @@ use super::partition::Partition;
 use super::publish::PublishFailure;
 use super::shared::SharedManifest;
 use super::snapshot::StoredBlock;
-use crate::block::{BlockError, RawCursor, RowGroup};
+use crate::block::group::ROW_GROUP_ROWS_MAX;
+use crate::block::{BlockError, RawCursor, RowGroup, merge_all};
 use crate::crypto;
 use crate::event::{EventId, Origin};
 use crate::host::Cost;
@@ -222,7 +223,10 @@ impl<'a> Vouch<'a> {
         }
         let raw_bytes = of.entry.raw_bytes / of.entry.rows.max(1) * rows.len() as u64;
         let (options, cost) = (encode::options_for(core, raw_bytes), Cost::bytes(group.memory_bytes() as u64));
-        let encode = move || encode::of_runs(vec![(Arc::new(renumbered), Some(rows))], raw_bytes, options);
+        let encode = move || {
+            let kept = merge_all(vec![(Arc::new(renumbered), Some(rows))], ROW_GROUP_ROWS_MAX);
+            encode::fresh(kept.into_iter().map(Arc::new).collect(), raw_bytes, options)
+        };
         let encoded = core.host.cpu.run(cost, encode).await;
         Ok(blocks::write(core, self.partition, encoded, stand.clone()).await?)
     }

@@ -132,11 +132,7 @@ impl Driver {
         run.saw("fault: machine put back while it ran");
         let Moment { disk, memory, .. } = self.moments.remove(at);
         replace_disk(&run, &node, disk).await;
-        node.disk.set_plan(FaultPlan::none());
-        if node.start_as(Some(memory)).await.is_err() {
-            run.saw("start refused");
-            node.kill(None).await;
-        }
+        start(&run, &node, Some(memory)).await;
     }
 
     /// The store is put back, and an operator looks after it.
@@ -247,11 +243,17 @@ async fn restart(
     revive(run, node, rng).await;
 }
 
-/// Starts the node after a while. A start that fails is tried again at the next occasion, or when all is healed.
+/// Starts the node after a while.
 async fn revive(run: &Arc<Run>, node: &Arc<Node>, rng: &mut Rng) {
     run.host.clock.sleep(Duration::from_millis(rng.in_range(0..8_000))).await;
+    start(run, node, None).await;
+}
+
+/// Starts the node; with a memory, that process goes on. A start that fails is tried again at the next occasion, or when
+/// all is healed.
+async fn start(run: &Run, node: &Node, memory: Option<Memory>) {
     node.disk.set_plan(FaultPlan::none());
-    if node.start().await.is_err() {
+    if node.start_as(memory).await.is_err() {
         run.saw("start refused");
         node.kill(None).await;
     }

@@ -246,9 +246,7 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
         // A node whose writing has stopped goes on after a restart.
         let healthy = node.life().is_some_and(|life| life.engine.health() == helios::engine::Health::Running);
         if !healthy {
-            run.collect_coverage(node);
-            node.kill(None).await;
-            node.start().await.map_err(|why| format!("{} does not start again: {why}", node.name))?;
+            restart(run, node).await?;
         }
     }
     rollback::adopt_in_the_end(run, Begin::Write).await?;
@@ -292,13 +290,17 @@ async fn restart_clones(run: &Arc<Run>) -> Result<(), String> {
         let Some(life) = node.life().filter(|_| run.plan.focus == Focus::Clones) else { continue };
         if matches!(life.engine.health(), helios::engine::Health::Stopped(_)) {
             run.saw("clones started again");
-            run.collect_coverage(node);
             drop(life);
-            node.kill(None).await;
-            node.start().await.map_err(|why| format!("{} does not start again: {why}", node.name))?;
+            restart(run, node).await?;
         }
     }
     Ok(())
+}
+
+async fn restart(run: &Run, node: &Node) -> Result<(), String> {
+    run.collect_coverage(node);
+    node.kill(None).await;
+    node.start().await.map_err(|why| format!("{} does not start again: {why}", node.name))
 }
 
 /// Sends batches to its node, and looks at once whether all that the node acknowledged is there.

@@ -111,6 +111,7 @@ impl World {
         Host {
             clock: Arc::new(clock.clone()),
             disk: Arc::new(disk.clone()),
+            remote_disk: Arc::new(disk.clone()),
             net: Arc::new(NoNet),
             entropy: Arc::new(SeededEntropy::new(mix(self.shared.seed ^ 0x656e_7472_6f70_7921))),
             tasks: Arc::new(SimTasks { shared: Arc::downgrade(&self.shared) }),

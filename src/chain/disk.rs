@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use tracing::debug;
 
 use super::requests::{Counter, RequestKind};
 use super::store::{OBJECT_BYTES_MAX, check_key, check_range, page_of};
 use super::{Create, Object, Page, Requests, Store, StoreError};
-use crate::host::{BoxFuture, Disk, DiskFile};
+use crate::host::{BoxFuture, Disk, DiskFile, NotSynced};
 
 /// Which syncs a store makes. Everything but [`Durability::FULL`] is a test's deliberate bug.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,7 +64,7 @@ impl DiskStore {
 
     /// A store below `root`, which exists and which several processes or machines use at the same time. Folders
     /// are made as they are needed; temporaries lie in [`TEMPORARY_FOLDER`] under the name of `life`, which no
-    /// other process has.
+    /// other process has, and are the [`Store::remnants`] of processes that were killed.
     pub fn shared(disk: Arc<dyn Disk>, root: PathBuf, life: String) -> Self {
         let shared = Some(Shared { life, made: Mutex::default() });
         Self { shared, ..Self::new(disk, root, Durability::FULL) }
@@ -88,8 +89,7 @@ impl DiskStore {
         }
         let temporary = self.temporary(&path);
         if let Err(error) = self.write_temporary(&temporary, body).await {
-            // Best effort: what is left ends in .tmp and goes at the next start.
-            let _ = self.disk.remove_file(&temporary).await;
+            self.drop_temporary(&temporary).await;
             return Err(StoreError::definite(key, error));
         }
         let linked = self.disk.link(&temporary, &path).await;
@@ -100,8 +100,15 @@ impl DiskStore {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(StoreError::definite(key, error)),
             Err(error) => Err(StoreError::unknown(key, error)),
         };
-        let _ = self.disk.remove_file(&temporary).await;
+        self.drop_temporary(&temporary).await;
         outcome
+    }
+
+    /// Best effort: what is left goes at the next start, or as a remnant.
+    async fn drop_temporary(&self, path: &Path) {
+        if let Err(error) = self.disk.remove_file(path).await {
+            debug!(%error, path = %path.display(), "a temporary file is left");
+        }
     }
 
     async fn write_temporary(&self, path: &Path, body: Bytes) -> io::Result<()> {
@@ -126,7 +133,7 @@ impl DiskStore {
             path.push(part);
             self.disk.create_dir(&path).await?;
             // DURABLE: another process may have made it and not synced it yet.
-            self.disk.sync_dir(&parent).await.inspect_err(|_| self.sync_failed.store(true, Ordering::Relaxed))?;
+            self.disk.sync_dir(&parent).await.inspect_err(|error| self.note_sync(error))?;
         }
         made().insert(folder.to_owned());
         Ok(())
@@ -134,10 +141,13 @@ impl DiskStore {
 
     async fn sync_folder(&self, key: &str, folder: &str) -> Result<(), StoreError> {
         let synced = self.disk.sync_dir(&self.root.join(folder)).await;
-        synced.map_err(|error| {
+        synced.inspect_err(|error| self.note_sync(error)).map_err(|error| StoreError::unknown(key, error))
+    }
+
+    fn note_sync(&self, error: &io::Error) {
+        if !NotSynced::is_in(error) {
             self.sync_failed.store(true, Ordering::Relaxed);
-            StoreError::unknown(key, error)
-        })
+        }
     }
 
     /// After a failed sync a later one may succeed although the name is not on the disk: nothing that this
@@ -149,13 +159,45 @@ impl DiskStore {
         Ok(())
     }
 
+    /// What `call` finds in `folder`; `None` if it is not there. In a folder that others share that is believed only after
+    /// everything on the way there was asked anew: see [`Disk::refresh`].
+    async fn found<'a, T>(
+        &self,
+        folder: &str,
+        call: impl Fn() -> BoxFuture<'a, io::Result<T>>,
+    ) -> io::Result<Option<T>> {
+        match none_if_missing(call().await)? {
+            None if self.shared.is_some() && self.refresh(folder).await? => none_if_missing(call().await),
+            found => Ok(found),
+        }
+    }
+
+    /// Whether `folder` is there, asked anew from the root on.
+    async fn refresh(&self, folder: &str) -> io::Result<bool> {
+        let mut path = self.root.clone();
+        if none_if_missing(self.disk.refresh(&path).await)?.is_none() {
+            return Err(io::Error::other(format!("{} is not there: is it mounted?", path.display())));
+        }
+        for part in folder.split('/').filter(|part| !part.is_empty()) {
+            path.push(part);
+            if none_if_missing(self.disk.refresh(&path).await)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Fine if it is not there.
+    async fn remove(&self, folder: &str, path: &Path) -> io::Result<()> {
+        self.found(folder, || self.disk.remove_file(path)).await.map(|_| ())
+    }
+
     async fn open(&self, key: &str) -> Result<Option<(Arc<dyn DiskFile>, u64)>, StoreError> {
         check_key(key)?;
         let refused = |error: io::Error| StoreError::definite(key, error);
-        let file = match self.disk.open(&self.root.join(key)).await {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(refused(error)),
+        let path = self.root.join(key);
+        let Some(file) = self.found(folder_of(key), || self.disk.open(&path)).await.map_err(refused)? else {
+            return Ok(None);
         };
         let len = file.len().await.map_err(refused)?;
         if len > OBJECT_BYTES_MAX {
@@ -171,7 +213,18 @@ impl DiskStore {
         offset: u64,
         len: usize,
     ) -> Result<Option<Bytes>, StoreError> {
-        let bytes = file.read_at(offset, len).await.map_err(|error| StoreError::definite(key, error))?;
+        let refused = |error: io::Error| StoreError::definite(key, error);
+        let bytes = match len <= READ_BYTES_MAX {
+            true => file.read_at(offset, len).await.map_err(refused)?,
+            false => {
+                let mut whole = BytesMut::with_capacity(len);
+                while whole.len() < len {
+                    let piece = READ_BYTES_MAX.min(len - whole.len());
+                    whole.extend_from_slice(&file.read_at(offset + whole.len() as u64, piece).await.map_err(refused)?);
+                }
+                whole.freeze()
+            }
+        };
         self.requests.came(bytes.len());
         Ok(Some(bytes))
     }
@@ -197,14 +250,10 @@ impl DiskStore {
 
     /// The names in one folder, descending, so that the first can be popped.
     async fn names(&self, folder: &str, below: &str) -> io::Result<Vec<(String, u64)>> {
-        let path = [folder, below]
-            .iter()
-            .filter(|part| !part.is_empty())
-            .fold(self.root.clone(), |path, part| path.join(part));
-        let entries = match self.disk.list(&path).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            other => other?,
-        };
+        let parts = [folder, below].into_iter().filter(|part| !part.is_empty());
+        let name = parts.collect::<Vec<_>>().join("/");
+        let path = self.root.join(&name);
+        let entries = self.found(&name, || self.disk.list(&path)).await?.unwrap_or_default();
         let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
         let ours = entries.into_iter().filter(|entry| !is_temporary(&entry.name));
         let mut names: Vec<_> =
@@ -270,10 +319,8 @@ impl Store for DiskStore {
         self.requests.sent(RequestKind::Delete, 0);
         Box::pin(async move {
             check_key(key)?;
-            match self.disk.remove_file(&self.root.join(key)).await {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::definite(key, error)),
-                _ => Ok(()),
-            }
+            let removed = self.remove(folder_of(key), &self.root.join(key)).await;
+            removed.map_err(|error| StoreError::definite(key, error))
         })
     }
 
@@ -284,8 +331,36 @@ impl Store for DiskStore {
         })
     }
 
+    fn remnants(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(async move {
+            if self.shared.is_none() {
+                return Ok(Vec::new());
+            }
+            let folder = self.root.join(TEMPORARY_FOLDER);
+            let listed = self.found(TEMPORARY_FOLDER, || self.disk.list(&folder)).await;
+            let entries = listed.map_err(|error| StoreError::definite(TEMPORARY_FOLDER, error))?.unwrap_or_default();
+            Ok(entries.into_iter().map(|entry| entry.name).filter(|name| is_temporary(name)).collect())
+        })
+    }
+
+    fn remove_remnant<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            check_key(name)?;
+            let path = self.root.join(TEMPORARY_FOLDER).join(name);
+            self.remove(TEMPORARY_FOLDER, &path).await.map_err(|error| StoreError::definite(name, error))
+        })
+    }
+
     fn requests(&self) -> Requests {
         self.requests.requests()
+    }
+}
+
+fn none_if_missing<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -305,6 +380,9 @@ fn is_temporary(name: &str) -> bool {
 
 /// Where the temporaries of a shared folder lie: in the same file system, and in no listing.
 pub const TEMPORARY_FOLDER: &str = "_tmp";
+
+/// Bytes that one call reads: what is waited for only so long must come within that also over a slow line.
+const READ_BYTES_MAX: usize = 4 << 20;
 
 /// Objects in one page of a listing.
 const PAGE_OBJECTS: usize = 10_000;

@@ -32,25 +32,32 @@ pub enum ProbeError {
 pub async fn probe(store: &Arc<dyn Store>, folder: &str, entropy: &dyn Entropy) -> Result<(), ProbeError> {
     let mut id = [0; 8];
     entropy.fill(&mut id);
-    let folder = format!("{folder}/{}", crypto::hex(&id));
-    let outcome = race_all(store, &folder).await;
+    // In one folder for all: one for each start would stay where folders are real.
+    let own = format!("{}-", crypto::hex(&id));
+    let outcome = race_all(store, folder, &own).await;
     // Best effort, and also after a failure: nothing reads what is left.
-    if let Ok(objects) = store.list_all(&folder, "").await {
-        join_all(objects.iter().map(|object| remove(store, &folder, &object.name))).await;
+    if let Ok(names) = listed(store, folder, &own).await {
+        join_all(names.iter().map(|name| remove(store, folder, name))).await;
     }
     outcome
 }
 
-async fn race_all(store: &Arc<dyn Store>, folder: &str) -> Result<(), ProbeError> {
+async fn race_all(store: &Arc<dyn Store>, folder: &str, own: &str) -> Result<(), ProbeError> {
     for round in 0..ROUNDS {
-        let name = format!("{round:020}.json");
+        let name = format!("{own}{round:020}.json");
         race(store, &format!("{folder}/{name}")).await?;
-        let listed = store.list_all(folder, "").await?;
-        if listed.len() != round + 1 || listed.last().is_none_or(|object| object.name != name) {
+        let names = listed(store, folder, own).await?;
+        if names.len() != round + 1 || names.last() != Some(&name) {
             return Err(ProbeError::Unsafe("a listing did not show an object that had been created before".into()));
         }
     }
     Ok(())
+}
+
+/// The names in `folder` that begin with `own`.
+async fn listed(store: &Arc<dyn Store>, folder: &str, own: &str) -> Result<Vec<String>, StoreError> {
+    let objects = store.list_all(folder, own).await?;
+    Ok(objects.into_iter().map(|object| object.name).take_while(|name| name.starts_with(own)).collect())
 }
 
 /// Lets several creates of one name go at the same time.

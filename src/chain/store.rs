@@ -50,6 +50,17 @@ pub trait Store: Send + Sync {
     /// Whoever is about to destroy something because of an object that another process made calls this first.
     fn harden<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Names of what creates left that never ended, of which no listing shows anything: in a folder the temporaries of
+    /// processes that were killed. Also those that are being made right now.
+    fn remnants(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    /// Removes what [`Store::remnants`] named; fine if it is gone. A create that was still going on ends with an error.
+    fn remove_remnant<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// What it was asked so far, in this life of the process. Costs a few loads.
     fn requests(&self) -> Requests;
 

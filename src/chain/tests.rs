@@ -171,9 +171,51 @@ async fn stores_that_break_the_rules_are_found() {
 async fn a_folder_conforms_alone_and_shared() {
     let folder = tempfile::tempdir().unwrap();
     let disk: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
-    let root = folder.path().to_path_buf();
-    let store: Arc<dyn Store> = Arc::new(DiskStore::shared(disk, root, "life".into()));
+    let way = |life: &str| -> Arc<dyn Store> {
+        Arc::new(DiskStore::shared(Arc::clone(&disk), folder.path().to_path_buf(), life.into()))
+    };
+    let store = way("life");
     conformance::run(&store, "some/place").await.unwrap();
+    conformance::run_through(&[way("one"), way("two"), way("three")], "some/place").await.unwrap();
     probe::probe(&store, "probe", &Random::new()).await.unwrap();
     assert_eq!(store.list_all("", "").await.unwrap(), Vec::new());
+    assert_eq!(store.remnants().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_large_object_in_a_folder_reads_back_whole_and_in_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(crate::host::real::RealDisk::new().unwrap());
+    let store = DiskStore::shared(disk, folder.path().to_path_buf(), "life".into());
+    // Not a whole number of anything.
+    let body: Bytes = (0..9_000_001_u32).map(|i| (i ^ (i >> 9)).to_le_bytes()[0]).collect::<Vec<u8>>().into();
+    store.put("large", body.clone()).await.unwrap();
+    assert!(store.get("large").await.unwrap() == Some(body.clone()));
+    assert!(store.get_range("large", 1_000..8_999_999).await.unwrap() == Some(body.slice(1_000..8_999_999)));
+}
+
+#[tokio::test]
+async fn ways_that_lead_to_different_stores_are_told_from_two_to_the_same() {
+    let (one, other): (Arc<dyn Store>, Arc<dyn Store>) = (Arc::new(memory()), Arc::new(memory()));
+    conformance::run_through(&[Arc::clone(&one), Arc::clone(&one)], "test").await.unwrap();
+    assert!(conformance::run_through(&[one, other], "test").await.is_err());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_reached_is_trusted_again_once_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, away) = (folder.path().join("mounted"), folder.path().join("away"));
+    let disk: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::remote().unwrap());
+    disk.create_dir(&root).await.unwrap();
+    let store = DiskStore::shared(Arc::clone(&disk), root.clone(), "life".into());
+    assert_eq!(store.create("a/1", "x".into()).await.unwrap(), Create::Created);
+    disk.rename(&root, &away).await.unwrap();
+    assert!(matches!(store.harden("a").await, Err(StoreError::Unknown { .. })), "the sync was not even begun");
+    assert!(store.create("a/2", "x".into()).await.is_err());
+    let error = store.get("a/1").await.unwrap_err();
+    assert!(format!("{error:?}").contains("is it mounted?"), "it is not empty because it is not there");
+    assert!(store.list("", "").await.is_err());
+    disk.rename(&away, &root).await.unwrap();
+    assert_eq!(store.create("a/2", "x".into()).await.unwrap(), Create::Created);
+    store.harden("a").await.unwrap();
 }

@@ -239,6 +239,16 @@ pub enum StoreCommand {
         #[arg(long)]
         accept_loss: bool,
     },
+    /// Before a store is used: does it do all that nodes need of one?
+    #[command(after_help = STORE_TEST_EXAMPLES)]
+    Test {
+        /// The shared store
+        #[arg(long, value_name = "PATH or s3://BUCKET/PREFIX")]
+        shared_store: String,
+        /// Another way to the same store, as a second mount of it: each call takes the other way
+        #[arg(long, value_name = "PATH or s3://BUCKET/PREFIX")]
+        and: Vec<String>,
+    },
 }
 
 impl Command {
@@ -405,6 +415,20 @@ Examples:
 
 Of each partition the newest generation holds that is complete. Nodes then bring back by themselves, once each,
 what they still have beyond it; keep their data directories. Nodes may run.";
+
+const STORE_TEST_EXAMPLES: &str = "\
+Examples:
+  helios store test --shared-store s3://logs/helios    with the AWS_... variables of the nodes
+  helios store test --shared-store /mnt/helios
+  helios store test --shared-store /mnt/helios --and /mnt/helios-again
+                                                       two mounts: also what only shows between two clients
+
+It writes some 3 MiB below conformance/ in the store, and removes them. Nodes may run.
+
+Exit codes:
+  0  every check is met
+  1  the store could not be reached
+  4  a check is not met: let no nodes share this store";
 
 const FIPS_EXAMPLES: &str = "\
 Examples:

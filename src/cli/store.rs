@@ -5,13 +5,38 @@ use std::sync::Arc;
 
 use super::args::StoreCommand;
 use super::{EXIT_IN_PART, Failure, output};
-use crate::chain::Store;
+use crate::chain::{Store, conformance};
 use crate::cluster::{Begin, History, PartitionHistory, StoreAddress, begin_history, open_store, open_untested};
 use crate::crypto::Register;
 use crate::host::Host;
 
 pub(super) async fn run(host: Host, command: StoreCommand) -> Result<(), Failure> {
-    let StoreCommand::Adopt { shared_store, yes, accept_loss } = command;
+    match command {
+        StoreCommand::Adopt { shared_store, yes, accept_loss } => adopt(host, shared_store, yes, accept_loss).await,
+        StoreCommand::Test { shared_store, and } => test(host, shared_store, and).await,
+    }
+}
+
+/// The conformance suite, through every way to the store.
+async fn test(host: Host, shared_store: String, and: Vec<String>) -> Result<(), Failure> {
+    let mut ways = Vec::new();
+    for address in std::iter::once(&shared_store).chain(&and) {
+        let store = open(&host, address, false).await?;
+        // Asked by itself, so that a store that cannot be reached is told from one that breaks a rule.
+        store.list("", "").await.map_err(|error| Failure::new(format!("{address}: {error}")))?;
+        ways.push(store);
+    }
+    let folder = format!("conformance/{:016x}", host.entropy.fork("conformance").next_u64());
+    let outcome = conformance::run_through(&ways, &folder).await;
+    let met = outcome.map_err(|failure| {
+        Failure::with_code(EXIT_IN_PART, format!("not met: {failure}. Let no nodes share this store before it is"))
+    })?;
+    let told: String = met.iter().map(|check| format!("met: {check}\n")).collect();
+    output::write(told.as_bytes())?;
+    Ok(())
+}
+
+async fn adopt(host: Host, shared_store: String, yes: bool, accept_loss: bool) -> Result<(), Failure> {
     let store = open(&host, &shared_store, yes).await?;
     let how = match (yes, accept_loss) {
         (false, _) => Begin::Look,

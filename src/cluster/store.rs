@@ -80,8 +80,8 @@ pub async fn open_untested(
             let refused =
                 |error: io::Error| StoreOpenError::Refused { name: address.to_string(), why: error.to_string() };
             // A folder that is made here may be one that a mount should have been at.
-            host.disk.list(path).await.map_err(refused)?;
-            Ok(Arc::new(DiskStore::shared(Arc::clone(&host.disk), path.clone(), life.to_owned())))
+            host.remote_disk.list(path).await.map_err(refused)?;
+            Ok(Arc::new(DiskStore::shared(Arc::clone(&host.remote_disk), path.clone(), life.to_owned())))
         }
         StoreAddress::Bucket(url) => {
             let settings = S3Settings::new(url, variables)?.with_profile(&host.disk, variables).await?;

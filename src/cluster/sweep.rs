@@ -33,6 +33,7 @@ pub(super) struct Ages {
     blocks: Unnamed<BlockId>,
     pages: Unnamed<Digest>,
     dead: BTreeMap<String, Duration>,
+    remnants: BTreeMap<String, Duration>,
 }
 
 /// What no head names, and since when.
@@ -92,6 +93,24 @@ pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Cale
     if let Err(error) = sweep_feeds(shared, ages).await {
         debug!(%error, "feeds of dead nodes are left for later");
     }
+    if let Err(error) = sweep_remnants(shared, ages).await {
+        debug!(%error, "what killed processes left is left for later");
+    }
+}
+
+/// Removes what creates left that never ended. One that is so slow that it still goes on is sent again.
+async fn sweep_remnants(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), StoreError> {
+    let there: BTreeSet<String> = shared.store.remnants().await?.into_iter().collect();
+    ages.remnants.retain(|name, _| there.contains(name));
+    let now = shared.now();
+    for name in there {
+        let since = *ages.remnants.entry(name.clone()).or_insert(now);
+        if now.saturating_sub(since) >= shared.settings.grace {
+            shared.store.remove_remnant(&name).await?;
+            debug!(name, "what an ended process left was removed");
+        }
+    }
+    Ok(())
 }
 
 /// The time by which days are retired; `None` if no clock can be believed.

@@ -19,6 +19,24 @@ pub struct DirEntry {
     pub len: u64,
 }
 
+/// Why nothing came of a [`Disk::sync_dir`], and nothing is lost by it: the folder could not be opened, or its sync was
+/// not waited for. A later one tells the truth, which it need not after any other error.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct NotSynced(io::Error);
+
+impl NotSynced {
+    /// Marks an error so.
+    pub fn mark(error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Self(error))
+    }
+
+    /// Whether an error was marked so.
+    pub fn is_in(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+    }
+}
+
 /// An exclusive hold on a lock file; dropping it lets go.
 pub trait DiskLock: Send + Sync {}
 
@@ -63,7 +81,15 @@ pub trait Disk: Send + Sync {
     /// The names in a folder, sorted; [`io::ErrorKind::NotFound`] if there is no such folder.
     fn list<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<Vec<DirEntry>>>;
 
-    /// Makes the names in a folder durable: creations, removals and renames that returned before.
+    /// Has the next question for a name in this folder answered by whoever keeps it, not out of memory: clients of network
+    /// file systems remember for half a minute that a name was not there. [`io::ErrorKind::NotFound`] if there is no
+    /// such folder.
+    fn refresh<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async move { self.list(dir).await.map(|_| ()) })
+    }
+
+    /// Makes the names in a folder durable: creations, removals and renames that returned before. After an error that
+    /// is not marked as [`NotSynced`] they may be lost although a later call succeeds.
     fn sync_dir<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>>;
 
     /// Bytes that may still be written in the file system that holds `dir`.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub use clock::{Clock, UnixNanos};
 pub use cpu::{Cost, Cpu, CpuPool};
-pub use disk::{DirEntry, Disk, DiskFile, DiskLock};
+pub use disk::{DirEntry, Disk, DiskFile, DiskLock, NotSynced};
 pub use entropy::Entropy;
 pub use net::{Listener, Net, Stream};
 pub use tasks::{Task, TaskControl, Tasks};
@@ -37,6 +37,9 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Files and folders.
     pub disk: Arc<dyn Disk>,
+    /// The same paths, for folders that may lie on another machine: a call that hangs there holds up no call of `disk`,
+    /// and ends with [`std::io::ErrorKind::TimedOut`] after a while. Then it may still happen.
+    pub remote_disk: Arc<dyn Disk>,
     /// Listening and connecting.
     pub net: Arc<dyn Net>,
     /// Random bytes. Fork it before drawing, so that a new draw in one place shifts no other.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 REQUEST = re.compile(rb"(?:^|\n)(GET|PUT|HEAD|DELETE|POST) (/\S*) HTTP/1\.1\r\n")
 PIECE_BYTES = 65_536
+NFS_THREADS = 8
 
 
 def free_port():
@@ -59,6 +60,42 @@ class FolderWay:
         new = self.store + ".new"
         os.symlink(target, new)
         os.replace(new, self.store)
+
+
+class NfsWay:
+    """A mount of its own in the node's namespace. Cut, its interface is down, or the server is: then for all nodes."""
+
+    ways = ("down", "no server")
+
+    def __init__(self, path, export, namespace, options):
+        self.namespace, self.mounted, self.env, self.requests = namespace, path, {}, Counter()
+        self.export, self.how = export, None
+        os.makedirs(path)
+        self.lead_to(os.path.join(export, "store"))
+        # A host name of its own makes it another client: else the server would take all nodes for one.
+        mount = f"hostname {namespace.name}; exec mount -t nfs4 -o {options} {namespace.store_address}:/ {path}"
+        subprocess.run(
+            ["nsenter", f"--net=/run/netns/{namespace.name}", "unshare", "--uts", "sh", "-c", mount], check=True)
+
+    def cut(self, how):
+        self.how = how
+        if how == "down":
+            self.namespace.down()
+        else:
+            subprocess.run(["rpc.nfsd", "0"], check=True)
+
+    def heal(self):
+        how, self.how = self.how, None
+        if how == "down":
+            self.namespace.up()
+        elif how:
+            subprocess.run(["rpc.nfsd", str(NFS_THREADS)], check=True)
+
+    def lead_to(self, folder):
+        self.store = os.path.join(self.mounted, os.path.relpath(folder, self.export))
+
+    def remove(self):
+        subprocess.run(["umount", "--force", "--lazy", self.mounted], check=False)
 
 
 class Proxy:

@@ -4,10 +4,12 @@
   real.py HELIOS_BINARY --folder [--seconds 20] [--nodes 3] [--rate 100] [--wipe]
   real.py HELIOS_BINARY --s3 http://127.0.0.1:5000 ...
   real.py HELIOS_BINARY --s3-server 'python3 s3_server.py {port}' ...
+  real.py HELIOS_BINARY --nfs /srv/export ...   (on a machine that exports this folder: see nfs.py)
 
 Each node reaches the store by a way of its own, which can be cut: a bucket by a proxy that this script runs
 (requests hang, connections break, or answers are lost), or with --netns by a network interface that goes down;
-a folder by a symbolic link that leads nowhere for a while. Clients send unique lines to all nodes. A checker
+a folder by a symbolic link that leads nowhere for a while, and over NFS by a mount whose interface or server goes
+down. Clients send unique lines to all nodes. A checker
 looks at one node after the other while that goes on: what a node has acknowledged it must have, and nothing twice.
 
 After healing every node must export each acknowledged line exactly once, and each line of which nobody was
@@ -31,14 +33,12 @@ import time
 from collections import Counter
 from urllib.parse import quote, urlsplit
 
-from parts import FolderWay, Namespace, Proxy, free_port, make_bucket
+from parts import FolderWay, Namespace, NfsWay, Proxy, free_port, make_bucket
 
 # Lines of one request.
 BATCH_LINES = 10
 # Of so many requests one waits for the shared store.
 SHARED_EVERY = 8
-# A node that does not answer for so long is taken for broken.
-START_SECONDS_MAX = 240
 REQUEST_SECONDS_MAX = 90
 INDEXES = ("app", "web", "audit")
 UID = b'"uid":"'
@@ -56,6 +56,8 @@ class Node:
         self.log = os.path.join(self.folder, "server.log")
         os.makedirs(self.folder)
         self.process, self.starts, self.failed_starts = None, 0, 0
+        # Of requests that do not ask for the store: however it is, they must not wait for it.
+        self.longest = 0.0
         self.lock = threading.Lock()
         self.local, self.shared, self.unknown, self.refused = set(), set(), set(), set()
         # What was acknowledged since its disk was last empty: that it must show at once.
@@ -75,7 +77,7 @@ class Node:
 
     def start(self):
         """Starts it until it stays: one that cannot reach its store at the start ends, and is started again."""
-        limit = time.monotonic() + START_SECONDS_MAX
+        limit = time.monotonic() + self.run.arguments.start_within
         while time.monotonic() < limit:
             with open(self.log, "ab") as log:
                 self.process = subprocess.Popen(
@@ -173,9 +175,12 @@ class Node:
                 connection = None
                 continue
             try:
+                sent = time.monotonic()
                 connection.request("POST", path, body=body)
                 answer = connection.getresponse()
                 self.note(uids, answer.status, answer.read())
+                if not ack:
+                    self.longest = max(self.longest, time.monotonic() - sent)
             except (OSError, http.client.HTTPException):
                 connection = None
                 with self.lock:
@@ -232,17 +237,32 @@ class Run:
         if url:
             make_bucket(url, self.bucket)
         else:
-            self.store = os.path.join(self.folder, "store")
+            self.store = os.path.join(a.nfs or self.folder, "store")
             os.makedirs(self.store)
         for number in range(1, a.nodes + 1):
             self.nodes.append(self.make_node(number, url))
+        if a.nfs:
+            self.test_store()
         self.nodes[0].start()
         for node in self.nodes[1:]:
             shutil.copy(self.nodes[0].key, node.key)
         for node in self.nodes[1:]:
             node.start()
 
+    def test_store(self):
+        """What one node does to the store, another must see."""
+        first, second = (node.way.store for node in self.nodes[:2])
+        told = subprocess.run([self.arguments.binary, "store", "test", "--shared-store", first, "--and", second], check=False)
+        if told.returncode:
+            sys.exit("the store does not do what nodes need of it")
+
     def make_node(self, number, url):
+        if self.arguments.nfs:
+            namespace = Namespace(number)
+            self.namespaces.append(namespace)
+            mounted = os.path.join(self.folder, f"mount{number}")
+            way = NfsWay(mounted, self.arguments.nfs, namespace, self.arguments.nfs_options)
+            return Node(self, number, way, namespace)
         if not url:
             return Node(self, number, FolderWay(os.path.join(self.folder, f"way{number}"), self.store))
         namespace = Namespace(number) if self.arguments.netns else None
@@ -258,6 +278,9 @@ class Run:
         for helper in self.helpers:
             os.killpg(helper.pid, signal.SIGKILL)
             helper.wait()
+        for node in self.nodes:
+            if isinstance(node.way, NfsWay):
+                node.way.remove()
         for namespace in self.namespaces:
             namespace.remove()
         if keep:
@@ -291,7 +314,8 @@ class Run:
         how = node.way.ways[sum(self.cuts.values()) % len(node.way.ways)]
         node.way.cut(how)
         self.cuts[how] += 1
-        seconds = self.rng.uniform(2, min(8, 2 + self.arguments.seconds / 20))
+        longest = self.arguments.longest_cut
+        seconds = self.rng.uniform(2, min(longest, 2 + self.arguments.seconds / 20 * longest / 8))
         time.sleep(seconds / 2)
         if dies:
             node.kill()
@@ -401,8 +425,8 @@ class Run:
             node.kill(signal.SIGTERM)
             shutil.rmtree(node.data)
         self.verify(first.way, before.total())
-        if isinstance(first.way, FolderWay):
-            copy = os.path.join(self.folder, "copy")
+        if isinstance(first.way, (FolderWay, NfsWay)):
+            copy = os.path.join(os.path.dirname(self.store), "copy")
             shutil.copytree(self.store, copy)
             first.way.lead_to(copy)
         started = time.monotonic()
@@ -424,6 +448,7 @@ def table(run, seconds, lost, doubled, recovered):
         ("acknowledged", f"{len(acknowledged)} ({sum(len(n.shared) for n in run.nodes)} as shared)"),
         ("outcome unknown", len(unknown)), ("refused", len(refused)),
         ("lost", lost), ("doubled", doubled),
+        ("longest local answer", f"{max(node.longest for node in run.nodes):.1f} s"),
         ("seconds until agreement", f"{seconds:.1f}"),
         ("kills", f"{run.kills} ({run.wipes} with the disk)"),
         ("cuts", f"{run.cuts.total()} ({', '.join(f'{n} {how}' for how, n in run.cuts.items())})"),
@@ -444,18 +469,22 @@ def main():
     store.add_argument("--folder", action="store_true", help="share a folder")
     store.add_argument("--s3", metavar="URL", help="share a bucket of this server")
     store.add_argument("--s3-server", metavar="COMMAND", help="start this server, {port} in it is replaced, and share a bucket of it")
+    store.add_argument("--nfs", metavar="EXPORT", help="share this folder, which this machine exports; needs root")
+    ap.add_argument("--nfs-options", default="vers=4.2,soft,timeo=50,retrans=2", help="of the mounts")
+    ap.add_argument("--start-within", type=float, default=240, help="seconds until a node that does not answer is taken for broken")
     ap.add_argument("--netns", action="store_true", help="each node in a network namespace; needs root")
     ap.add_argument("--nodes", type=int, default=3)
     ap.add_argument("--seconds", type=float, default=20, help="how long there is trouble")
     ap.add_argument("--rate", type=float, default=100, help="lines a second of each of two clients a node")
     ap.add_argument("--sync-secs", type=int, default=3)
     ap.add_argument("--agree-within", type=float, default=60, help="seconds")
+    ap.add_argument("--longest-cut", type=float, default=8, help="seconds")
     ap.add_argument("--wipe", action="store_true", help="delete the data of each second node that is killed")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--keep", action="store_true", help="leave the folder with the logs")
     a = ap.parse_args()
-    if a.netns and a.folder:
-        ap.error("--netns cuts the network to a bucket; a node is cut off from a --folder by its link")
+    if a.netns and (a.folder or a.nfs):
+        ap.error("--netns cuts the network to a bucket; a node on a --folder is cut off by its link, one on --nfs by itself")
     run, fine = Run(a), False
     try:
         run.prepare()

@@ -303,6 +303,23 @@ async fn pages_that_no_head_names_are_counted_and_swept_and_the_others_stay() {
 }
 
 #[tokio::test]
+async fn what_a_killed_process_left_half_written_is_swept() {
+    let folder = Folder::new();
+    let writer = folder.node("a").await;
+    writer.write("a1", "shared").await;
+    writer.node.stop().await;
+    let left = folder.path().join("_tmp/0123456789abcdef-7.tmp");
+    fs::write(&left, "half").unwrap();
+    let sweeper = folder.node_with("b", patient(), Duration::from_millis(50)).await;
+    while left.exists() {
+        sweeper.names().await;
+    }
+    sweeper.node.stop().await;
+    let names: Vec<_> = fs::read_dir(left.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[tokio::test]
 async fn after_a_rollback_nodes_stop_and_a_new_history_brings_everything_back_once() {
     let folder = Folder::new();
     let nodes = two_nodes(&folder).await;
@@ -473,6 +490,25 @@ async fn the_commands_say_what_they_found_and_end_with_its_code() {
     let empty = tempfile::tempdir().unwrap();
     let (code, _, why) = helios(&["store", "adopt", "--yes", "--shared-store", empty.path().to_str().unwrap()]);
     assert!(code == Some(1) && why.contains("no node has ever used"), "{why}");
+}
+
+#[tokio::test]
+async fn a_store_is_tested_by_a_command_also_through_two_ways() {
+    let folder = Folder::new();
+    let (path, other) = (folder.path(), tempfile::tempdir().unwrap());
+    let again = folder.folder.path().join("again");
+    std::os::unix::fs::symlink(&path, &again).unwrap();
+    let [store, again, other] = [&path, &again, other.path()].map(|path| path.to_str().unwrap());
+    for more in [&[][..], &["--and", again]] {
+        let (code, said, why) = helios(&[&["store", "test", "--shared-store", store], more].concat());
+        assert!(code == Some(0) && said.contains("met: one-of-many-creates-wins\n"), "{said}{why}");
+        assert!(files(&path).is_empty(), "it cleans up");
+    }
+    let (code, said, why) = helios(&["store", "test", "--shared-store", store, "--and", other]);
+    assert!(code == Some(4) && said.is_empty() && why.contains("not met: create-is-exclusive: "), "{said}{why}");
+    assert!(files(&path).is_empty() && files(Path::new(other)).is_empty(), "also after a failure");
+    let (code, _, why) = helios(&["store", "test", "--shared-store", "/nowhere/at/all"]);
+    assert!(code == Some(1) && why.contains("/nowhere/at/all"), "{why}");
 }
 
 /// Says of the newest incarnation that a command is at work on the next one, as that command does first.

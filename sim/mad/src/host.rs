@@ -22,6 +22,7 @@ pub(crate) fn host(disk: &SimDisk, life: u64) -> Host {
     Host {
         clock: Arc::new(clock.clone()),
         disk: Arc::new(disk.clone()),
+        remote_disk: Arc::new(disk.clone()),
         net: Arc::new(MadNet),
         entropy: Arc::new(SeededEntropy::new(life)),
         tasks: Arc::new(MadTasks),

@@ -108,6 +108,7 @@ impl Machine {
         let host = Host {
             clock: Arc::new(clock.clone()),
             disk: Arc::new(disk.clone()),
+            remote_disk: Arc::new(disk.clone()),
             net: Arc::new(net),
             entropy: Arc::new(SeededEntropy::new(mix(seed ^ hash(b"entropy")))),
             cpu: CpuPool::new(Arc::new(FleetCpu::new(coarse("cpu steps"), tasks.clone(), make.workers))),

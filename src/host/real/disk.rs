@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::fs::FallocateFlags;
@@ -13,7 +14,7 @@ use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use super::pool::Pool;
-use crate::host::{BoxFuture, DirEntry, Disk, DiskFile, DiskLock};
+use crate::host::{BoxFuture, DirEntry, Disk, DiskFile, DiskLock, NotSynced};
 
 /// Threads for calls that write, sync or change names. Few: the log, a flush and a compaction.
 const WRITE_THREADS: usize = 4;
@@ -24,6 +25,13 @@ const READ_THREADS: usize = 8;
 /// Calls that wait for a thread, per kind. Who comes later waits without a place.
 const QUEUED_CALLS_MAX: usize = 256;
 
+/// How long a read from a folder that may be on another machine is waited for. What it reads is at most an object.
+const REMOTE_READ_MAX: Duration = Duration::from_secs(20);
+
+/// How long a write, sync or change of names there is waited for. The sync of a large block over a slow line takes
+/// long, and an NFS server that starts again lets nobody write for a minute or more.
+const REMOTE_WRITE_MAX: Duration = Duration::from_secs(60);
+
 /// The machine's file system.
 pub struct RealDisk {
     threads: Arc<Threads>,
@@ -32,6 +40,16 @@ pub struct RealDisk {
 struct Threads {
     writes: Pool,
     reads: Pool,
+    limits: Option<Limits>,
+}
+
+/// How long calls are waited for.
+struct Limits {
+    read: Duration,
+    write: Duration,
+    /// Whether a folder could not be synced. Held during a sync: of one that nobody waits for any more the next one
+    /// must know how it ended, since the system tells of lost names only once.
+    sync_failed: Mutex<bool>,
 }
 
 impl RealDisk {
@@ -40,23 +58,61 @@ impl RealDisk {
     /// # Errors
     /// If the operating system refuses to start a thread.
     pub fn new() -> io::Result<Self> {
-        let writes = Pool::new("helios-write", WRITE_THREADS, QUEUED_CALLS_MAX)?;
-        let reads = Pool::new("helios-read", READ_THREADS, QUEUED_CALLS_MAX)?;
-        Ok(Self { threads: Arc::new(Threads { writes, reads }) })
+        Self::start(["helios-write", "helios-read"], None)
+    }
+
+    /// As [`RealDisk::new`], with calls that are waited for only so long.
+    ///
+    /// # Errors
+    /// As [`RealDisk::new`].
+    pub fn remote() -> io::Result<Self> {
+        let limits = Limits { read: REMOTE_READ_MAX, write: REMOTE_WRITE_MAX, sync_failed: Mutex::new(false) };
+        Self::start(["helios-rwrite", "helios-rread"], Some(limits))
+    }
+
+    fn start([writes, reads]: [&'static str; 2], limits: Option<Limits>) -> io::Result<Self> {
+        let writes = Pool::new(writes, WRITE_THREADS, QUEUED_CALLS_MAX)?;
+        let reads = Pool::new(reads, READ_THREADS, QUEUED_CALLS_MAX)?;
+        Ok(Self { threads: Arc::new(Threads { writes, reads, limits }) })
     }
 
     fn write<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> BoxFuture<'static, io::Result<T>> {
-        on_pool(&self.threads.writes, call)
+        self.threads.write(call)
     }
 
     fn read<T: Send + 'static>(
         &self,
         call: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> BoxFuture<'static, io::Result<T>> {
-        on_pool(&self.threads.reads, call)
+        self.threads.read(call)
+    }
+}
+
+impl Threads {
+    fn write<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<T>> {
+        on_pool(&self.writes, self.limits.as_ref().map(|limits| limits.write), call)
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> BoxFuture<'static, io::Result<T>> {
+        on_pool(&self.reads, self.limits.as_ref().map(|limits| limits.read), call)
+    }
+
+    fn sync_dir(&self, dir: &File) -> io::Result<()> {
+        let Some(limits) = &self.limits else { return dir.sync_all() };
+        let mut failed = limits.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *failed {
+            return Err(io::Error::other("an earlier sync of a folder failed"));
+        }
+        dir.sync_all().inspect_err(|_| *failed = true)
     }
 }
 
@@ -117,9 +173,16 @@ impl Disk for RealDisk {
         self.read(move || list(&dir))
     }
 
-    fn sync_dir<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+    /// An NFS client asks the server for a folder's state whenever it is opened, and forgets what it knew of names in one
+    /// that has changed.
+    fn refresh<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let dir = dir.to_owned();
-        self.write(move || File::open(dir)?.sync_all())
+        self.read(move || File::open(dir).map(|_| ()))
+    }
+
+    fn sync_dir<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
+        let (dir, threads) = (dir.to_owned(), self.threads.clone());
+        self.write(move || threads.sync_dir(&File::open(dir).map_err(NotSynced::mark)?))
     }
 
     fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>> {
@@ -203,27 +266,27 @@ impl DiskFile for RealFile {
 
     fn append_pieces(&self, pieces: Vec<Bytes>) -> BoxFuture<'_, io::Result<u64>> {
         let inner = self.inner.clone();
-        on_pool(&self.threads.writes, move || inner.append(&pieces))
+        self.threads.write(move || inner.append(&pieces))
     }
 
     fn read_at(&self, offset: u64, len: usize) -> BoxFuture<'_, io::Result<Bytes>> {
         let inner = self.inner.clone();
-        on_pool(&self.threads.reads, move || inner.read_at(offset, len))
+        self.threads.read(move || inner.read_at(offset, len))
     }
 
     fn len(&self) -> BoxFuture<'_, io::Result<u64>> {
         let inner = self.inner.clone();
-        on_pool(&self.threads.reads, move || inner.len())
+        self.threads.read(move || inner.len())
     }
 
     fn sync(&self) -> BoxFuture<'_, io::Result<()>> {
         let inner = self.inner.clone();
-        on_pool(&self.threads.writes, move || inner.file.sync_data())
+        self.threads.write(move || inner.file.sync_data())
     }
 
     fn preallocate(&self, bytes: u64) -> BoxFuture<'_, io::Result<()>> {
         let inner = self.inner.clone();
-        on_pool(&self.threads.writes, move || preallocate(&inner.file, bytes))
+        self.threads.write(move || preallocate(&inner.file, bytes))
     }
 }
 
@@ -273,18 +336,34 @@ fn preallocate(file: &File, bytes: u64) -> io::Result<()> {
     }
 }
 
-/// Runs one call on a thread of `pool`.
+/// Runs one call on a thread of `pool`, and waits for it no longer than `limit`.
 fn on_pool<T: Send + 'static>(
     pool: &Pool,
+    limit: Option<Duration>,
     call: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> BoxFuture<'static, io::Result<T>> {
     let (sender, receiver) = oneshot::channel();
-    // The caller may be gone when the call ends.
-    let done = pool.submit(Box::new(move || drop(sender.send(call()))));
-    Box::pin(async move {
+    let done = pool.submit(Box::new(move || {
+        // With a limit a call that is not waited for any more must not take a thread once they come free again.
+        if limit.is_none() || !sender.is_closed() {
+            // The caller may be gone when the call ends.
+            drop(sender.send(call()));
+        }
+    }));
+    let answer = async move {
         done.await;
         receiver.await.expect("a call to the operating system does not panic")
-    })
+    };
+    match limit {
+        None => Box::pin(answer),
+        Some(limit) => Box::pin(async move {
+            tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(NotSynced::mark(gave_up(limit))))
+        }),
+    }
+}
+
+fn gave_up(limit: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("the file system did not answer within {} s", limit.as_secs()))
 }
 
 #[cfg(test)]
@@ -405,6 +484,59 @@ mod tests {
         assert_eq!(kind(disk.lock(&path).await), io::ErrorKind::WouldBlock);
         drop(held);
         disk.lock(&path).await.unwrap();
+    }
+
+    /// A remote disk that waits for nothing, and a pipe, on which opening hangs as on a mount whose server is away.
+    fn impatient(dir: &TempDir) -> (RealDisk, PathBuf) {
+        let limits = Limits { read: Duration::ZERO, write: Duration::ZERO, sync_failed: Mutex::new(false) };
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        (RealDisk::start(["test-write", "test-read"], Some(limits)).unwrap(), pipe)
+    }
+
+    /// Lets those go that hang.
+    fn open_both_ends(pipe: &Path) -> File {
+        OpenOptions::new().read(true).write(true).open(pipe).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_remote_folder_that_hangs_is_given_up_on_and_holds_up_nothing_local() {
+        let (dir, local) = disk();
+        let (remote, hangs) = impatient(&dir);
+        let opens = futures_util::future::join_all((0..2 * READ_THREADS).map(|_| remote.open(&hangs))).await;
+        let syncs = futures_util::future::join_all((0..2 * WRITE_THREADS).map(|_| remote.sync_dir(&hangs))).await;
+        assert!(opens.into_iter().all(|open| kind(open) == io::ErrorKind::TimedOut));
+        assert!(syncs.iter().all(|sync| NotSynced::is_in(sync.as_ref().unwrap_err())));
+        local.create_new(&dir.path().join("local")).await.unwrap();
+        assert_eq!(local.list(dir.path()).await.unwrap().len(), 2, "what hangs, and what is local");
+        open_both_ends(&hangs);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_nobody_waits_for_any_more_is_not_begun() {
+        let pool = Pool::new("test", 1, 8).unwrap();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (late, began) = std::sync::mpsc::channel();
+        let hangs = on_pool(&pool, Some(Duration::ZERO), move || released.recv().map_err(io::Error::other));
+        assert_eq!(kind(hangs.await), io::ErrorKind::TimedOut);
+        let waits = on_pool(&pool, Some(Duration::ZERO), move || late.send(()).map_err(io::Error::other));
+        assert_eq!(kind(waits.await), io::ErrorKind::TimedOut);
+        release.send(()).unwrap();
+        on_pool(&pool, Some(REMOTE_WRITE_MAX), || Ok(())).await.unwrap();
+        assert!(began.recv().is_err());
+    }
+
+    #[test]
+    fn after_a_sync_of_a_remote_folder_that_failed_no_later_one_is_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (remote, pipe) = impatient(&dir);
+        let folder = File::open(dir.path()).unwrap();
+        remote.threads.sync_dir(&folder).unwrap();
+        // A pipe cannot be synced.
+        let error = remote.threads.sync_dir(&open_both_ends(&pipe)).unwrap_err();
+        assert!(!NotSynced::is_in(&error), "{error}");
+        let error = remote.threads.sync_dir(&folder).unwrap_err();
+        assert!(!NotSynced::is_in(&error), "{error}");
     }
 
     #[tokio::test]

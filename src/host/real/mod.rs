@@ -43,6 +43,7 @@ pub fn host_with_sockets(entropy: Arc<dyn Entropy>, workers: usize, handed_down:
     Ok(Host {
         clock: Arc::new(RealClock::new()),
         disk: Arc::new(RealDisk::new()?),
+        remote_disk: Arc::new(RealDisk::remote()?),
         net: Arc::new(RealNet::new(handed_down)),
         entropy,
         tasks: Arc::new(RealTasks),

@@ -14,6 +14,8 @@ pub mod conformance;
 mod disk;
 #[cfg(any(test, feature = "mutants"))]
 pub mod memory;
+#[cfg(test)]
+mod mount;
 pub mod probe;
 mod requests;
 pub mod s3;

@@ -1,6 +1,7 @@
 //! Settling, by scripted faults; the conformance of the stores at hand.
 
 use super::memory::{Faults, MemoryStore};
+use super::mount::Mount;
 use super::*;
 use crate::crypto::Random;
 
@@ -180,6 +181,34 @@ async fn a_folder_conforms_alone_and_shared() {
     probe::probe(&store, "probe", &Random::new()).await.unwrap();
     assert_eq!(store.list_all("", "").await.unwrap(), Vec::new());
     assert_eq!(store.remnants().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_folder_conforms_through_mounts_that_remember_what_they_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
+    let way = |life: &str| -> Arc<dyn Store> {
+        Arc::new(DiskStore::shared(Mount::of(&server), folder.path().to_path_buf(), life.into()))
+    };
+    conformance::run_through(&[way("one"), way("two")], "some/place").await.unwrap();
+    // A store that has its folder to itself has no reason to ask twice, and would not see what another mount makes.
+    let alone = DiskStore::new(Mount::of(&server), folder.path().to_path_buf(), Durability::FULL);
+    assert_eq!(alone.get("a/1").await.unwrap(), None);
+    let other = way("three");
+    assert_eq!(other.create("a/1", "x".into()).await.unwrap(), Create::Created);
+    assert_eq!(alone.get("a/1").await.unwrap(), None, "these mounts do remember");
+}
+
+#[tokio::test]
+async fn a_mount_deletes_what_it_had_missed_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let server: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
+    let way = |life: &str| DiskStore::shared(Mount::of(&server), folder.path().to_path_buf(), life.into());
+    let (one, two) = (way("one"), way("two"));
+    assert_eq!(one.size("a/b/1").await.unwrap(), None);
+    assert_eq!(two.create("a/b/1", "x".into()).await.unwrap(), Create::Created);
+    one.delete("a/b/1").await.unwrap();
+    assert_eq!(two.get("a/b/1").await.unwrap(), None);
 }
 
 #[tokio::test]

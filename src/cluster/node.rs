@@ -58,10 +58,7 @@ pub(super) async fn beat_loop(shared: Arc<Shared>, roster: Arc<Roster>) {
         match roster.beat(&about(&shared)).await {
             Ok(Beat::Alive) => shared.set_conflict(None),
             Ok(Beat::Unknown) => {}
-            Ok(Beat::Cloned) => {
-                shared.replica.stop_as_cloned("another process gives signs of life under this one's life");
-                shared.set_conflict(Some(shared.life()));
-            }
+            Ok(Beat::Cloned) => shared.stop_as_cloned("another process gives signs of life under this one's life"),
             Ok(Beat::Conflict { life }) => {
                 if shared.conflict().is_none() {
                     error!(%life, node = shared.node.name(),

@@ -311,6 +311,12 @@ impl Shared {
         lock(&self.leaders).as_ref().map_or((false, false), |(compactor, sweeper)| (compactor.leads(), sweeper.leads()))
     }
 
+    /// Another process has this one's life: nothing is written or sent any more until this one ends.
+    pub(super) fn stop_as_cloned(&self, why: &str) {
+        self.replica.stop_as_cloned(why);
+        self.set_conflict(Some(self.life()));
+    }
+
     /// Notes the life of another process that runs under this node's name, or that there is none. If it is this very
     /// life, that holds until this process ends.
     pub(super) fn set_conflict(&self, life: Option<String>) {

@@ -77,8 +77,11 @@ pub async fn open_untested(
 ) -> Result<Arc<dyn Store>, StoreOpenError> {
     match address {
         StoreAddress::Folder(path) => {
-            let refused =
-                |error: io::Error| StoreOpenError::Refused { name: address.to_string(), why: error.to_string() };
+            let why = |error: io::Error| match error.kind() {
+                io::ErrorKind::NotFound => "there is no such folder. Is it mounted? It is never made here".to_owned(),
+                _ => error.to_string(),
+            };
+            let refused = |error| StoreOpenError::Refused { name: address.to_string(), why: why(error) };
             // A folder that is made here may be one that a mount should have been at.
             host.remote_disk.list(path).await.map_err(refused)?;
             Ok(Arc::new(DiskStore::shared(Arc::clone(&host.remote_disk), path.clone(), life.to_owned())))

@@ -230,7 +230,7 @@ async fn try_to_adopt(shared: &Shared, key: &PartitionKey, head: &SharedHead) ->
                 "{why}: a virtual machine was put back to an earlier state, or copied, while it ran. Nothing is taken \
                 in until this process is started again; what it has gets new numbers then"
             );
-            shared.set_conflict(Some(shared.life()));
+            shared.stop_as_cloned(&why);
             shared.trouble(key, ProblemKind::Cloned, message);
             Ok(false)
         }

@@ -508,7 +508,7 @@ async fn a_store_is_tested_by_a_command_also_through_two_ways() {
     assert!(code == Some(4) && said.is_empty() && why.contains("not met: create-is-exclusive: "), "{said}{why}");
     assert!(files(&path).is_empty() && files(Path::new(other)).is_empty(), "also after a failure");
     let (code, _, why) = helios(&["store", "test", "--shared-store", "/nowhere/at/all"]);
-    assert!(code == Some(1) && why.contains("/nowhere/at/all"), "{why}");
+    assert!(code == Some(1) && why.contains("/nowhere/at/all") && why.contains("Is it mounted?"), "{why}");
 }
 
 /// Says of the newest incarnation that a command is at work on the next one, as that command does first.

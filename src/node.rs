@@ -18,7 +18,7 @@ use crate::api::access::Door;
 use crate::api::{App, AppParts, Secure, Server, announce};
 use crate::chain::Store;
 use crate::chain::probe::ProbeError;
-use crate::cluster::{self, Cluster, ClusterParts, ClusterSettings, NodeId, Seat};
+use crate::cluster::{self, Cluster, ClusterParts, ClusterSettings, KnownStores, NodeId, Seat};
 use crate::control::{self, ControlError};
 use crate::crypto::Register;
 use crate::engine::{self, Engine, OpenError};
@@ -277,6 +277,7 @@ async fn join(
         control::OpenError::Control(ControlError::Store(_)) => unreachable(&error),
         _ => refused(&error),
     })?;
+    let known_stores = KnownStores::load(host, data_dir).await.map_err(|error| refused(&error))?;
     let parts = ClusterParts {
         host: host.clone(),
         store: Arc::clone(&with.store),
@@ -284,10 +285,14 @@ async fn join(
         control: Arc::new(control),
         replica: engine.replica(),
         node,
+        known_stores,
         address: listen.to_string(),
         settings: with.settings.clone(),
     };
-    Cluster::start(parts).await.map_err(|error| unreachable(&error))
+    Cluster::start(parts).await.map_err(|error| match error {
+        cluster::JoinError::Store(_) => unreachable(&error),
+        cluster::JoinError::AnotherStore(_) => refused(&error),
+    })
 }
 
 /// How long a node that stops tries to send what it has not shared.

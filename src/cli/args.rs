@@ -238,6 +238,10 @@ pub enum StoreCommand {
         /// waits for another one that has them
         #[arg(long)]
         accept_loss: bool,
+        /// This store takes the place of another one that is lost, and may be empty: nodes that have shared with that
+        /// one, whose number they tell, take this one for it and send what they have
+        #[arg(long, value_name = "NUMBER", value_parser = crate::cluster::parse_store_id)]
+        replaces: Option<String>,
     },
     /// Before a store is used: does it do all that nodes need of one?
     #[command(after_help = STORE_TEST_EXAMPLES)]
@@ -412,6 +416,8 @@ Examples:
   helios store adopt --shared-store /mnt/helios --yes  do it
   helios store adopt --shared-store /mnt/helios --yes --accept-loss
                                                        only if a node says `missing`, and no node has what is missing
+  helios store adopt --shared-store s3://new --yes --replaces 5a1f0c22b7e94d30
+                                                       the old store is gone: nodes fill this one
 
 Of each partition the newest generation holds that is complete. Nodes then bring back by themselves, once each,
 what they still have beyond it; keep their data directories. Nodes may run.";

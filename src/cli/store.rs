@@ -12,7 +12,14 @@ use crate::host::Host;
 
 pub(super) async fn run(host: Host, command: StoreCommand) -> Result<(), Failure> {
     match command {
-        StoreCommand::Adopt { shared_store, yes, accept_loss } => adopt(host, shared_store, yes, accept_loss).await,
+        StoreCommand::Adopt { shared_store, yes, accept_loss, replaces } => {
+            let how = match (yes, accept_loss) {
+                (false, _) => Begin::Look,
+                (true, false) => Begin::Write,
+                (true, true) => Begin::AcceptLoss,
+            };
+            adopt(host, shared_store, how, replaces.as_deref()).await
+        }
         StoreCommand::Test { shared_store, and } => test(host, shared_store, and).await,
     }
 }
@@ -36,16 +43,12 @@ async fn test(host: Host, shared_store: String, and: Vec<String>) -> Result<(), 
     Ok(())
 }
 
-async fn adopt(host: Host, shared_store: String, yes: bool, accept_loss: bool) -> Result<(), Failure> {
+async fn adopt(host: Host, shared_store: String, how: Begin, replaces: Option<&str>) -> Result<(), Failure> {
+    let yes = how != Begin::Look;
     let store = open(&host, &shared_store, yes).await?;
-    let how = match (yes, accept_loss) {
-        (false, _) => Begin::Look,
-        (true, false) => Begin::Write,
-        (true, true) => Begin::AcceptLoss,
-    };
-    let history = begin_history(&host, &store, how).await;
+    let history = begin_history(&host, &store, how, replaces).await;
     let history = history.map_err(|error| Failure::new(format!("no new history was begun: {error}")))?;
-    if history.before.is_none() && history.partitions.is_empty() {
+    if history.before.is_none() && history.partitions.is_empty() && replaces.is_none() {
         return Err(Failure::new(format!("no node has ever used {shared_store}: is this the right place?")));
     }
     output::write(describe(&history).as_bytes())?;

@@ -86,11 +86,17 @@ pub enum Begin {
     AcceptLoss,
 }
 
-/// Says what a new history would be, and begins it if asked to.
+/// Says what a new history would be, and begins it if asked to. With `replaces` nodes that have shared with that store
+/// take this one for it from then on; it may be empty then.
 ///
 /// # Errors
 /// If the store could not be asked, or refused something: then the old history holds. It may be run again.
-pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> Result<History, StoreError> {
+pub async fn begin_history(
+    host: &Host,
+    store: &Arc<dyn Store>,
+    how: Begin,
+    replaces: Option<&str>,
+) -> Result<History, StoreError> {
     let entropy = host.entropy.fork("history");
     let life = format!("{:016x}", entropy.next_u64());
     let stated = incarnation::read(store).await?;
@@ -101,13 +107,13 @@ pub async fn begin_history(host: &Host, store: &Arc<dyn Store>, how: Begin) -> R
     let history = History { before: stated.map(|stated| stated.incarnation.id), ..History::default() };
     let plan = writer.make(history.clone(), false).await?;
     // A store that nobody has used is likely the wrong place: nothing is left there.
-    let used = plan.before.is_some() || !plan.partitions.is_empty();
+    let used = plan.before.is_some() || !plan.partitions.is_empty() || replaces.is_some();
     if how == Begin::Look || !used || !plan.refused.is_empty() {
         return Ok(plan);
     }
     // ORDER: before the chains are looked for that are in it.
     let before = incarnation::close(store, &before, &format!("{life}-closing")).await?;
-    let next = before.next(id(), how == Begin::AcceptLoss);
+    let next = before.next(id(), how == Begin::AcceptLoss, replaces);
     let outcome = async {
         let mut history = writer.make(history, true).await?;
         if history.refused.is_empty() {

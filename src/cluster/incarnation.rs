@@ -13,6 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::known_stores::AnotherStore;
 use super::state::Shared;
 use crate::chain::{Chain, Commit, Link, Store, StoreError};
 use crate::engine::Incarnation;
@@ -20,6 +21,19 @@ use crate::engine::Incarnation;
 /// The chain of incarnations.
 pub(super) const FOLDER: &str = "incarnation";
 const FORMAT: u32 = 1;
+/// Digits of the number that a history is given, and a store with its first.
+pub(super) const ID_DIGITS: usize = 16;
+
+/// Why a node did not join.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The store could not be asked: later it may.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A person must act.
+    #[error(transparent)]
+    AnotherStore(#[from] AnotherStore),
+}
 
 /// One incarnation.
 #[derive(Deserialize, Serialize)]
@@ -32,6 +46,12 @@ struct Body {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     closing: bool,
     incarnation: String,
+    /// Which store this is: the same in all its histories.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    store: String,
+    /// Stores whose place it has taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaces: Vec<String>,
     commit: String,
     /// What the store lost and no node has is given up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -57,38 +77,51 @@ pub(super) struct Stated {
     pub(super) number: u64,
     /// A command is at work on the next one, or was when it was interrupted.
     pub(super) closing: bool,
+    /// Which store this is; empty if an early version began it.
+    pub(super) store: String,
+    /// Stores whose place it has taken.
+    pub(super) replaces: Vec<String>,
     generation: u64,
 }
 
 impl Stated {
     fn of(link: &Link) -> Result<Self, StoreError> {
-        let Body { incarnation, accepts_loss, number, closing, .. } = parse(link)?;
+        let Body { incarnation, accepts_loss, number, closing, store, replaces, .. } = parse(link)?;
         let incarnation = Incarnation { id: incarnation, accepts_loss, first: first_generation(number) };
-        Ok(Self { incarnation, number, closing, generation: link.generation })
+        Ok(Self { incarnation, number, closing, store, replaces, generation: link.generation })
     }
 
     /// Before there is any.
     pub(super) fn nothing(id: String) -> Self {
+        let (store, replaces) = (id.clone(), Vec::new());
         let incarnation = Incarnation { id, accepts_loss: false, first: first_generation(1) };
-        Self { incarnation, number: 1, closing: false, generation: 0 }
+        Self { incarnation, number: 1, closing: false, store, replaces, generation: 0 }
     }
 
     /// The history after it.
-    pub(super) fn next(&self, id: String, accepts_loss: bool) -> Self {
+    pub(super) fn next(&self, id: String, accepts_loss: bool, replaces: Option<&str>) -> Self {
         let number = self.number + 1;
         let incarnation = Incarnation { id, accepts_loss, first: first_generation(number) };
-        Self { incarnation, number, closing: false, generation: self.generation }
+        let mut next = Self { incarnation, number, closing: false, ..self.clone() };
+        next.replaces.extend(replaces.filter(|id| !self.replaces.iter().any(|known| known == id)).map(str::to_owned));
+        next
     }
 }
 
-/// Reads the incarnation, or begins the first.
+/// Reads the incarnation, or begins the first in a store that nobody has used, if this node has not used another one.
 ///
 /// # Errors
-/// If the store could not be asked.
-pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let random = || shared.host.entropy.fork("incarnation").next_u64();
-    let id = ensure(&shared.store, random, &shared.replica.commit_id()).await?;
-    shared.set_incarnation(id);
+/// If the store could not be asked, or is another one than this node has shared with.
+pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), JoinError> {
+    let found = read(&shared.store).await?;
+    shared.known_stores.check(found.as_ref()).await?;
+    let stated = match found {
+        Some(stated) => stated,
+        None => begin(shared).await?,
+    };
+    // ORDER: before anything is shared with it.
+    shared.known_stores.add(&stated.store).await?;
+    shared.set_incarnation(stated.incarnation);
     Ok(())
 }
 
@@ -99,10 +132,13 @@ pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
 pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
     let Some(stated) = read(&shared.store).await? else { return Ok(false) };
     note_closing(shared, &stated);
-    let incarnation = stated.incarnation;
+    let incarnation = stated.incarnation.clone();
     if incarnation == shared.incarnation() {
         return Ok(false);
     }
+    let allowed = shared.known_stores.check(Some(&stated)).await;
+    allowed.map_err(|error| StoreError::definite(FOLDER, error))?;
+    shared.known_stores.add(&stated.store).await?;
     warn!(incarnation = %incarnation.id, accepts_loss = incarnation.accepts_loss, "the shared store has a new history");
     shared.set_incarnation(incarnation);
     Ok(true)
@@ -126,14 +162,12 @@ fn note_closing(shared: &Shared, stated: &Stated) {
     }
 }
 
-/// The current incarnation; the first if there is none.
-async fn ensure(store: &Arc<dyn Store>, random: impl Fn() -> u64, commit: &str) -> Result<Incarnation, StoreError> {
-    if let Some(stated) = read(store).await? {
-        return Ok(stated.incarnation);
-    }
-    let first = Stated::nothing(format!("{:016x}", random()));
-    match write(store, &first, commit).await? {
-        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => Ok(Stated::of(&link)?.incarnation),
+/// Begins the first. Who else does so at the same time may have won.
+async fn begin(shared: &Shared) -> Result<Stated, StoreError> {
+    let random = shared.host.entropy.fork("incarnation").next_u64();
+    let first = Stated::nothing(format!("{random:0ID_DIGITS$x}"));
+    match write(&shared.store, &first, &shared.replica.commit_id()).await? {
+        Commit::Done(link) | Commit::Lost(link) | Commit::Untold(link) => Stated::of(&link),
     }
 }
 
@@ -149,8 +183,10 @@ pub(super) async fn read(store: &Arc<dyn Store>) -> Result<Option<Stated>, Store
 /// Commits `next` above the generation that it states.
 async fn write(store: &Arc<dyn Store>, next: &Stated, commit: &str) -> Result<Commit, StoreError> {
     let Incarnation { id, accepts_loss, .. } = next.incarnation.clone();
-    let (number, closing, commit) = (next.number, next.closing, commit.to_owned());
-    let body = Body { format: FORMAT, floor: 1, number, closing, incarnation: id, commit, accepts_loss };
+    let Stated { number, closing, store: of, replaces, .. } = next.clone();
+    let (floor, commit) = (1, commit.to_owned());
+    let body =
+        Body { format: FORMAT, floor, number, closing, incarnation: id, store: of, replaces, commit, accepts_loss };
     let body = Bytes::from(serde_json::to_vec(&body).expect("an incarnation is plain data"));
     Chain::new(Arc::clone(store), FOLDER.into()).commit(next.generation + 1, body).await
 }

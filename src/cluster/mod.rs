@@ -15,6 +15,7 @@ mod fetch;
 mod history;
 mod incarnation;
 mod inspect;
+mod known_stores;
 mod node;
 mod pull;
 mod settings;
@@ -34,13 +35,15 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 pub use history::{Begin, History, Missing, PartitionHistory, begin_history};
+pub use incarnation::JoinError;
+pub use known_stores::{AnotherStore, KnownStores, parse_store_id};
 pub use node::NodeId;
 pub use settings::ClusterSettings;
 pub use status::{ClusterStatus, LeaderStatus, NodeStatus, OwnStatus, ProblemStatus, SharedStoreStatus, WaitingStatus};
 pub use store::{StoreAddress, StoreOpenError, open_store, open_untested, test};
 pub use verify::{Found, StoreReport, verify_store};
 
-use crate::chain::{Store, StoreError};
+use crate::chain::Store;
 use crate::control::{Control, Leases, Roster, campaign};
 use crate::engine::Replica;
 use crate::event::{Origin, PartitionKey};
@@ -62,6 +65,8 @@ pub struct ClusterParts {
     pub replica: Replica,
     /// Who this node is.
     pub node: NodeId,
+    /// Which stores it has shared with.
+    pub known_stores: KnownStores,
     /// Where it can be reached, for the others' people.
     pub address: String,
     /// The knobs.
@@ -105,8 +110,9 @@ impl Cluster {
     /// Joins: reads what the store has of every partition, then keeps sharing in the background.
     ///
     /// # Errors
-    /// If the store cannot be asked which history it has. Everything later heals by itself.
-    pub async fn start(parts: ClusterParts) -> Result<Self, StoreError> {
+    /// If the store cannot be asked which history it has, or is not the one that this node has shared with. Everything
+    /// later heals by itself.
+    pub async fn start(parts: ClusterParts) -> Result<Self, JoinError> {
         let host = parts.host.clone();
         let shared = Arc::new(Shared::new(parts));
         incarnation::load(&shared).await?;

@@ -10,7 +10,7 @@ use tracing::{error, info};
 
 use super::feed::Offsets;
 use super::node::NodeId;
-use super::{ClusterParts, ClusterSettings};
+use super::{ClusterParts, ClusterSettings, KnownStores};
 use crate::chain::Store;
 use crate::control::{Control, Leadership, Roster};
 use crate::engine::{Incarnation, Mutant, Replica};
@@ -25,6 +25,7 @@ pub(super) struct Shared {
     pub(super) control: Arc<Control>,
     pub(super) replica: Replica,
     pub(super) node: NodeId,
+    pub(super) known_stores: KnownStores,
     pub(super) address: String,
     pub(super) settings: ClusterSettings,
     pub(super) counters: Counters,
@@ -166,7 +167,7 @@ pub(super) fn count(counter: &AtomicU64) {
 
 impl Shared {
     pub(super) fn new(parts: ClusterParts) -> Self {
-        let ClusterParts { host, store, store_name, control, replica, node, address, settings } = parts;
+        let ClusterParts { host, store, store_name, control, replica, node, known_stores, address, settings } = parts;
         Self {
             host,
             store,
@@ -174,6 +175,7 @@ impl Shared {
             control,
             replica,
             node,
+            known_stores,
             address,
             settings,
             counters: Counters::default(),

@@ -40,6 +40,7 @@ BATCH_LINES = 10
 # Of so many requests one waits for the shared store.
 SHARED_EVERY = 8
 REQUEST_SECONDS_MAX = 90
+SAY_EVERY_SECONDS = 30
 INDEXES = ("app", "web", "audit")
 UID = b'"uid":"'
 
@@ -222,6 +223,7 @@ class Run:
         self.rng = random.Random(arguments.seed)
         self.helpers, self.nodes, self.namespaces = [], [], []
         self.bucket = f"helios-{os.getpid()}"
+        self.said = time.monotonic()
 
     # --- setting up and tearing down ---
 
@@ -294,6 +296,7 @@ class Run:
         """Kills and cuts by turns, each time another node; now and then the one that is cut off is killed too."""
         a, end, turn = self.arguments, time.monotonic() + self.arguments.seconds, 0
         while time.monotonic() < end:
+            self.say(f"{end - time.monotonic():.0f} s of trouble are left, {len(self.sets()[0])} lines are acknowledged")
             killed, cut = self.nodes[turn % len(self.nodes)], self.nodes[(turn + 1) % len(self.nodes)]
             self.kill(killed, wipe=a.wipe and turn % 2 == 1)
             time.sleep(self.rng.uniform(0.3, 1.5))
@@ -324,6 +327,12 @@ class Run:
         node.way.heal()
         if dies:
             node.start()
+
+    def say(self, what):
+        """Now and then, on standard error: how far it is."""
+        if time.monotonic() - self.said >= SAY_EVERY_SECONDS:
+            self.said = time.monotonic()
+            print(what, file=sys.stderr, flush=True)
 
     # --- looking ---
 
@@ -368,14 +377,16 @@ class Run:
         limit, exports = time.monotonic() + self.arguments.agree_within, []
         while time.monotonic() < limit:
             try:
-                counts = {node.count() for node in nodes}
+                counts = [node.count() for node in nodes]
+                self.say(f"of {expected} lines the nodes have {counts}")
+                counts = set(counts)
                 if len(counts) == 1 and counts.pop() >= expected:
                     seconds = time.monotonic() - since
                     exports = [node.export() for node in nodes]
                     if all(found == exports[0] for found in exports):
                         return seconds, *self.judge(exports, acknowledged, unknown, refused)
-            except (OSError, http.client.HTTPException):
-                pass
+            except (OSError, http.client.HTTPException) as error:
+                self.say(f"the nodes do not answer yet: {error}")
             time.sleep(0.2)
         self.wrong.append(f"the nodes did not agree within {self.arguments.agree_within} s")
         exports = [node.export() for node in nodes]

@@ -52,6 +52,15 @@ impl Folder {
 
     /// A node that, where it leads, sweeps so often, and without grace.
     async fn node_with(&self, name: &str, engine: Settings, sweep_interval: Duration) -> Member {
+        self.try_node(name, engine, sweep_interval).await.unwrap()
+    }
+
+    async fn try_node(
+        &self,
+        name: &str,
+        engine: Settings,
+        sweep_interval: Duration,
+    ) -> Result<Member, helios::node::StartError> {
         let never = Duration::from_secs(86_400);
         let data_dir = self.folder.path().join(name);
         let control = Place {
@@ -84,9 +93,22 @@ impl Folder {
             register: Register::default(),
             cluster: Some(Membership { store: self.store().await, store_name: name.into(), control, settings }),
         };
-        let node = Node::start(self.host.clone(), node).await.unwrap();
+        let node = Node::start(self.host.clone(), node).await?;
         let client = || Client::new(self.host.clone(), &format!("http://{}", node.addr())).unwrap();
-        Member { client: tokio::sync::Mutex::new(client()), node }
+        Ok(Member { client: tokio::sync::Mutex::new(client()), node })
+    }
+
+    /// Why a node does not start.
+    async fn refused(&self, name: &str) -> String {
+        match self.try_node(name, patient(), Duration::from_secs(86_400)).await {
+            Ok(_) => panic!("{name} started"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Moves the store to where no node looks, or from there to here.
+    fn swap_store(&self, from: &str, to: &str) {
+        fs::rename(self.folder.path().join(from), self.folder.path().join(to)).unwrap();
     }
 
     async fn verify(&self) -> StoreReport {
@@ -97,7 +119,7 @@ impl Folder {
     }
 
     async fn begin(&self, how: Begin) -> History {
-        begin_history(&self.host, &self.store().await, how).await.unwrap()
+        begin_history(&self.host, &self.store().await, how, None).await.unwrap()
     }
 
     /// The only object below `root` in whose path there is `part`, the newest by name.
@@ -349,6 +371,57 @@ async fn after_a_rollback_nodes_stop_and_a_new_history_brings_everything_back_on
     let fresh = folder.node("c").await;
     fresh.sync().await;
     assert_eq!(fresh.names().await, ["a1", "a2", "a3", "a4", "b1", "b2"]);
+}
+
+#[tokio::test]
+async fn a_node_takes_no_empty_folder_and_no_other_store_for_the_one_that_it_has_shared_with() {
+    let folder = Folder::new();
+    let node = folder.node("a").await;
+    node.write("a1", "shared").await;
+    node.node.stop().await;
+    folder.swap_store("store", "unmounted");
+    fs::create_dir(folder.path()).unwrap();
+    let why = folder.refused("a").await;
+    assert!(why.contains("it is empty") && why.contains("Is the folder mounted"), "{why}");
+    assert!(files(&folder.path()).is_empty(), "nothing is begun in it");
+    folder.node("other").await.node.stop().await;
+    let why = folder.refused("a").await;
+    assert!(why.contains("it is store ") && why.contains("--replaces "), "{why}");
+    folder.swap_store("store", "of-others");
+    folder.swap_store("unmounted", "store");
+    assert_eq!(folder.node("a").await.names().await, ["a1"]);
+}
+
+#[tokio::test]
+async fn a_lost_store_is_filled_again_by_its_nodes_once_an_operator_says_so() {
+    let folder = Folder::new();
+    for member in two_nodes(&folder).await {
+        member.node.stop().await;
+    }
+    folder.swap_store("store", "lost");
+    fs::create_dir(folder.path()).unwrap();
+    let why = folder.refused("a").await;
+    let number: String = why.rsplit("--replaces ").next().unwrap().chars().take(16).collect();
+    let path = folder.path();
+    let adopt = ["store", "adopt", "--shared-store", path.to_str().unwrap(), "--replaces"];
+    let (code, _, why) = helios(&[&adopt[..], &["none"]].concat());
+    assert!(code == Some(2) && why.contains("16 digits"), "{why}");
+    let (code, _, why) = helios(&[&adopt[..], &[&number]].concat());
+    assert!(code == Some(1) && why.contains("--yes") && files(&path).is_empty(), "{why}");
+    let (code, said, why) = helios(&[&adopt[..], &[&number, "--yes"]].concat());
+    assert!(code == Some(0) && said.contains("begins; the one before was none"), "{said}{why}");
+    let nodes = [folder.node("a").await, folder.node("b").await];
+    nodes[0].write("a3", "local").await;
+    converge(&nodes).await;
+    all_have(&nodes, &["a1", "a2", "a3", "b1"]).await;
+    for member in nodes {
+        member.node.stop().await;
+    }
+    // A second time nobody asks; and a node that comes later, or was away, finds the same.
+    assert_eq!(what(&folder.verify().await), Vec::<String>::new());
+    let nodes = [folder.node("a").await, folder.node("new").await];
+    converge(&nodes).await;
+    all_have(&nodes, &["a1", "a2", "a3", "b1"]).await;
 }
 
 #[tokio::test]

@@ -242,6 +242,8 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
     }
     // A call to a disk that has failed already may still be on its way back.
     run.host.clock.sleep(CALLS_END_WITHIN).await;
+    // First: no node that has shared starts on a store that has lost everything.
+    rollback::adopt_in_the_end(run, Begin::Write).await?;
     for node in &run.nodes {
         // A node whose writing has stopped goes on after a restart.
         let healthy = node.life().is_some_and(|life| life.engine.health() == helios::engine::Health::Running);
@@ -249,7 +251,6 @@ async fn heal(run: &Arc<Run>) -> Result<(), String> {
             restart(run, node).await?;
         }
     }
-    rollback::adopt_in_the_end(run, Begin::Write).await?;
     let healed = run.host.clock.monotonic();
     let (mut deadline, mut gives_up) = (healed + HEALED_WITHIN, true);
     loop {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use helios::chain::Store;
 use helios::chain::memory::MemoryStore;
-use helios::cluster::{Cluster, ClusterParts, ClusterSettings, NodeId};
+use helios::cluster::{Cluster, ClusterParts, ClusterSettings, KnownStores, NodeId};
 use helios::control::{Control, Sealing};
 use helios::engine::{Engine, Memory, Settings};
 use helios::host::{BoxFuture, Clock, Host, UnixNanos};
@@ -191,6 +191,7 @@ async fn start(
     let opened = Engine::open_shared(host.clone(), root, settings, Arc::new(Reader), Arc::clone(&store)).await;
     let engine = Arc::new(opened.map_err(|error| error.to_string())?);
     let node = NodeId::load(&host, Path::new(ROOT)).await.map_err(|error| error.to_string())?;
+    let known_stores = KnownStores::load(&host, Path::new(ROOT)).await.map_err(|error| error.to_string())?;
     let life = engine.origin().to_string();
     let control = Control::new(Arc::clone(&store), "_control", &host, &life, Sealing::Off, Duration::from_secs(10));
     if is_copy {
@@ -204,6 +205,7 @@ async fn start(
         control: Arc::new(control),
         replica: engine.replica(),
         node,
+        known_stores,
         address: name.into(),
         settings: cluster_settings,
     };

@@ -10,9 +10,10 @@ use helios::chain::Store;
 use helios::cluster::{Begin, begin_history};
 use helios::engine::Engine;
 use helios::event::EventId;
+use serde_json::Value;
 
 use super::judge::{self, Epoch};
-use super::{Run, lock};
+use super::{Focus, Run, lock};
 use crate::powercut::engine::{ids_in_block, ids_in_group};
 use crate::rng::Rng;
 
@@ -23,6 +24,8 @@ pub(super) type Backup = BTreeMap<String, Bytes>;
 pub(super) struct Rollback {
     /// Events that a node has on its disk, and brings back.
     kept: BTreeSet<EventId>,
+    /// The number of a store of which nothing is left.
+    lost: Option<String>,
 }
 
 /// Puts the store back. Judges before what was made until then: nothing that comes later follows from it.
@@ -32,7 +35,11 @@ pub(super) struct Rollback {
 pub(super) async fn roll_back(run: &Arc<Run>, rng: &mut Rng, backups: &[Backup]) -> Result<(), String> {
     judge::generations(run)?;
     let mut backup = backups[rng.index(backups.len())].clone();
-    if rng.percent(40) {
+    let lost = (run.plan.focus == Focus::Rollbacks && rng.percent(15)).then(|| store_id(run));
+    if lost.is_some() {
+        run.saw("fault: store lost");
+        backup.clear();
+    } else if rng.percent(40) {
         // A copy that took a while, in no order: of some objects it has what was there later.
         run.saw("fault: store copied in no order");
         backup.extend(run.store.backup().into_iter().filter(|_| rng.percent(50)));
@@ -43,7 +50,7 @@ pub(super) async fn roll_back(run: &Arc<Run>, rng: &mut Rng, backups: &[Backup])
     // Requests that were on their way to the old store end.
     run.host.clock.sleep(IN_FLIGHT_MAX).await;
     let kept = kept(run).await;
-    *lock(&run.rollback) = Some(Rollback { kept });
+    *lock(&run.rollback) = Some(Rollback { kept, lost });
     run.host.clock.sleep(Duration::from_millis(rng.in_range(0..20_000))).await;
     Ok(())
 }
@@ -57,13 +64,15 @@ pub(super) async fn adopt(run: &Arc<Run>, how: Begin) -> Result<(), String> {
         return Ok(());
     }
     let store = Arc::new(run.store.clone()) as Arc<dyn Store>;
-    let history = begin_history(&run.host, &store, how).await.map_err(|error| error.to_string())?;
+    let replaces = lock(&run.rollback).as_ref().and_then(|rollback| rollback.lost.clone());
+    let history =
+        begin_history(&run.host, &store, how, replaces.as_deref()).await.map_err(|error| error.to_string())?;
     if !history.refused.is_empty() {
         return Err(format!("refused: {:?}", history.refused));
     }
     run.saw("histories begun");
     *lock(&run.epoch) = Epoch::begin(run)?;
-    if let Some(Rollback { kept }) = lock(&run.rollback).take() {
+    if let Some(Rollback { kept, .. }) = lock(&run.rollback).take() {
         excuse(run, &kept);
     }
     Ok(())
@@ -83,6 +92,13 @@ pub(super) async fn adopt_in_the_end(run: &Arc<Run>, how: Begin) -> Result<(), S
         last = adopt(run, how).await;
     }
     last
+}
+
+/// The number by which nodes know the store.
+fn store_id(run: &Run) -> String {
+    let newest = run.store.keys().into_iter().filter(|key| key.starts_with("incarnation/")).max();
+    let said = newest.and_then(|key| run.store.peek(&key)).and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+    said.and_then(|said| Some(said["store"].as_str()?.to_owned())).expect("nodes have shared with it")
 }
 
 /// What is neither in the store nor on a disk is gone for good.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use helios::block::reader::decode_group_of;
 use helios::block::{Footer, RowGroup};
-use helios::chain::{Store, StoreError};
-use helios::cluster::{Cluster, ClusterParts, ClusterSettings, NodeId};
+use helios::chain::Store;
+use helios::cluster::{Cluster, ClusterParts, ClusterSettings, JoinError, KnownStores, NodeId};
 use helios::control::{Control, Sealing};
 use helios::engine::{AppendError, Engine, Replica, Settings, Snapshot, StoredBlock};
 use helios::event::{EventId, PartitionKey, Sequence};
@@ -231,8 +231,9 @@ async fn join(
     store: &Arc<dyn Store>,
     address: &str,
     settings: &ClusterSettings,
-) -> Result<Cluster, StoreError> {
+) -> Result<Cluster, JoinError> {
     let node = NodeId::load(host, Path::new(ROOT)).await.expect("nothing is wrong with the disk");
+    let known_stores = KnownStores::load(host, Path::new(ROOT)).await.expect("nothing is wrong with the disk");
     let life = engine.origin().to_string();
     let control = Control::new(Arc::clone(store), "_control", host, &life, Sealing::Off, CONTROL_CACHE);
     let parts = ClusterParts {
@@ -242,6 +243,7 @@ async fn join(
         control: Arc::new(control),
         replica: engine.replica(),
         node,
+        known_stores,
         address: address.into(),
         settings: settings.clone(),
     };

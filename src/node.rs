@@ -266,6 +266,13 @@ async fn join(
 ) -> Result<Cluster, JoinError> {
     let refused = |error: &dyn std::fmt::Display| JoinError::Refused(error.to_string());
     let unreachable = |error: &dyn std::fmt::Display| JoinError::Unreachable(error.to_string());
+    let not_joined = |error: cluster::JoinError| match error {
+        cluster::JoinError::Store(_) => unreachable(&error),
+        cluster::JoinError::AnotherStore(_) => refused(&error),
+    };
+    let known_stores = KnownStores::load(host, data_dir).await.map_err(|error| refused(&error))?;
+    // ORDER: before the test and the control plane, which write.
+    cluster::may_join(&with.store, &known_stores).await.map_err(not_joined)?;
     cluster::test(host, &with.store).await.map_err(|error| match error {
         ProbeError::Unavailable(_) => unreachable(&error),
         ProbeError::Unsafe(_) => refused(&error),
@@ -277,7 +284,6 @@ async fn join(
         control::OpenError::Control(ControlError::Store(_)) => unreachable(&error),
         _ => refused(&error),
     })?;
-    let known_stores = KnownStores::load(host, data_dir).await.map_err(|error| refused(&error))?;
     let parts = ClusterParts {
         host: host.clone(),
         store: Arc::clone(&with.store),
@@ -289,10 +295,7 @@ async fn join(
         address: listen.to_string(),
         settings: with.settings.clone(),
     };
-    Cluster::start(parts).await.map_err(|error| match error {
-        cluster::JoinError::Store(_) => unreachable(&error),
-        cluster::JoinError::AnotherStore(_) => refused(&error),
-    })
+    Cluster::start(parts).await.map_err(not_joined)
 }
 
 /// How long a node that stops tries to send what it has not shared.

@@ -89,7 +89,11 @@ impl DiskStore {
         }
         let temporary = self.temporary(&path);
         if let Err(error) = self.write_temporary(&temporary, body).await {
-            self.drop_temporary(&temporary).await;
+            self.note_missing_folder(&error);
+            // On a file system that does not answer it would only be waited for once more.
+            if error.kind() != io::ErrorKind::TimedOut {
+                self.drop_temporary(&temporary).await;
+            }
             return Err(StoreError::definite(key, error));
         }
         let linked = self.disk.link(&temporary, &path).await;
@@ -98,7 +102,11 @@ impl DiskStore {
             Ok(()) => self.sync_folder(key, folder_of(key)).await.map(|()| Create::Created),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Create::Exists),
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(StoreError::definite(key, error)),
-            Err(error) => Err(StoreError::unknown(key, error)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(StoreError::unknown(key, error)),
+            Err(error) => {
+                self.note_missing_folder(&error);
+                Err(StoreError::unknown(key, error))
+            }
         };
         self.drop_temporary(&temporary).await;
         outcome
@@ -113,11 +121,24 @@ impl DiskStore {
 
     async fn write_temporary(&self, path: &Path, body: Bytes) -> io::Result<()> {
         let file = self.disk.create_new(path).await?;
-        file.append(body).await?;
-        if self.durability.file {
-            file.sync().await?;
+        let mut rest = body;
+        loop {
+            let piece = rest.split_to(rest.len().min(WRITE_BYTES_MAX));
+            file.append(piece).await?;
+            if self.durability.file {
+                file.sync().await?;
+            }
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// Folders that were made are gone: somebody put the store back, or put another one in its place.
+    fn note_missing_folder(&self, error: &io::Error) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| error.kind() == io::ErrorKind::NotFound) {
+            shared.made.lock().expect("nothing panics under the lock of the folders").clear();
+        }
     }
 
     /// Makes a folder and those above it, durably, once in this life.
@@ -381,8 +402,10 @@ fn is_temporary(name: &str) -> bool {
 /// Where the temporaries of a shared folder lie: in the same file system, and in no listing.
 pub const TEMPORARY_FOLDER: &str = "_tmp";
 
-/// Bytes that one call reads: what is waited for only so long must come within that also over a slow line.
+/// Bytes that one call reads, or writes and syncs: what is waited for only so long must be done within that also over a
+/// slow line.
 const READ_BYTES_MAX: usize = 4 << 20;
+const WRITE_BYTES_MAX: usize = 16 << 20;
 
 /// Objects in one page of a listing.
 const PAGE_OBJECTS: usize = 10_000;

@@ -428,13 +428,14 @@ Examples:
   helios store test --shared-store /mnt/helios
   helios store test --shared-store /mnt/helios --and /mnt/helios-again
                                                        two mounts: also what only shows between two clients
+                                                       (NFS: mount the second one with nosharecache)
 
 It writes some 3 MiB below conformance/ in the store, and removes them. Nodes may run.
 
 Exit codes:
   0  every check is met
   1  the store could not be reached
-  4  a check is not met: let no nodes share this store";
+  4  a check is not met, or broke off: let no nodes share this store before every one is met";
 
 const FIPS_EXAMPLES: &str = "\
 Examples:

@@ -22,7 +22,7 @@ pub(super) async fn compact_loop(shared: Arc<Shared>, leadership: Leadership) {
             () = shared.replica.stop_requested() => return,
             () = shared.host.clock.sleep(shared.settings.compact_interval) => {}
         }
-        if shared.conflict().is_some() {
+        if !shared.may_write() {
             continue;
         }
         for key in shared.replica.partitions() {

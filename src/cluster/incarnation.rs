@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::known_stores::AnotherStore;
+use super::known_stores::{AnotherStore, KnownStores};
 use super::state::Shared;
 use crate::chain::{Chain, Commit, Link, Store, StoreError};
 use crate::engine::Incarnation;
@@ -108,6 +108,14 @@ impl Stated {
     }
 }
 
+/// Whether a node may join: before it has written anything to that store.
+///
+/// # Errors
+/// If the store could not be asked, or is another one than this node shares with.
+pub async fn may_join(store: &Arc<dyn Store>, known: &KnownStores) -> Result<(), JoinError> {
+    Ok(known.check(read(store).await?.as_ref()).await?)
+}
+
 /// Reads the incarnation, or begins the first in a store that nobody has used, if this node has not used another one.
 ///
 /// # Errors
@@ -130,14 +138,17 @@ pub(super) async fn load(shared: &Arc<Shared>) -> Result<(), JoinError> {
 /// # Errors
 /// If the store could not be asked.
 pub(super) async fn changed(shared: &Arc<Shared>) -> Result<bool, StoreError> {
-    let Some(stated) = read(&shared.store).await? else { return Ok(false) };
+    let found = read(&shared.store).await?;
+    let allowed = shared.known_stores.check(found.as_ref()).await;
+    // Until it is the right one again nothing is sent to it, merged in it or removed from it.
+    shared.wrong_store.store(allowed.is_err(), Ordering::Relaxed);
+    allowed.map_err(|error| StoreError::definite(FOLDER, error))?;
+    let Some(stated) = found else { return Ok(false) };
     note_closing(shared, &stated);
     let incarnation = stated.incarnation.clone();
     if incarnation == shared.incarnation() {
         return Ok(false);
     }
-    let allowed = shared.known_stores.check(Some(&stated)).await;
-    allowed.map_err(|error| StoreError::definite(FOLDER, error))?;
     shared.known_stores.add(&stated.store).await?;
     warn!(incarnation = %incarnation.id, accepts_loss = incarnation.accepts_loss, "the shared store has a new history");
     shared.set_incarnation(incarnation);

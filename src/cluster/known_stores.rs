@@ -1,12 +1,12 @@
-//! Which shared stores this node has shared events with.
+//! Which shared store this node shares events with.
 //!
 //! **Promise.** A node that has shared with a store takes no other one for it: a folder under a mount that is missing, a
-//! bucket of the same name elsewhere, a store that was emptied. It would take what is not there for lost, and send
-//! everything it has. That one store takes the place of another a person says, by `helios store adopt --replaces`.
+//! bucket of the same name elsewhere, a store that was emptied, one that has been replaced. It would take what is not there
+//! for lost, and send everything it has. That one store takes the place of another a person says, by `helios store adopt
+//! --replaces`.
 //!
 //! A store is told by a number that its first history was given, and that all later ones carry on: see [`incarnation`].
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,13 +15,21 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::incarnation::{self, Stated};
-use crate::chain::{DiskStore, Durability, Store, StoreError};
+use crate::chain::{Create, DiskStore, Durability, Store, StoreError};
 use crate::host::Host;
 
 /// What a node's data directory says of the stores that it has shared with.
 pub struct KnownStores {
     store: DiskStore,
-    ids: Mutex<BTreeSet<String>>,
+    newest: Mutex<Newest>,
+}
+
+/// The store that it shares with now: the last of those that it ever has.
+#[derive(Default)]
+struct Newest {
+    /// How many there were.
+    number: u64,
+    id: Option<String>,
 }
 
 /// Why a store is not used.
@@ -36,9 +44,12 @@ impl KnownStores {
     /// What the disk says.
     pub async fn load(host: &Host, data_dir: &Path) -> io::Result<Self> {
         let store = DiskStore::new(Arc::clone(&host.disk), data_dir.to_path_buf(), Durability::FULL);
+        // DURABLE: what is believed here must still be there after the next power cut.
+        store.harden(FOLDER).await.map_err(io::Error::other)?;
         let listed = (&store as &dyn Store).list_all(FOLDER, PREFIX).await.map_err(io::Error::other)?;
-        let ids = listed.iter().filter_map(|object| object.name.strip_prefix(PREFIX)).map(str::to_owned).collect();
-        Ok(Self { store, ids: Mutex::new(ids) })
+        let newest = listed.iter().filter_map(|object| parse(&object.name)).max();
+        let newest = newest.map(|(number, id)| Newest { number, id: Some(id.to_owned()) }).unwrap_or_default();
+        Ok(Self { store, newest: Mutex::new(newest) })
     }
 
     /// Whether a store may be used that says this of itself.
@@ -46,38 +57,51 @@ impl KnownStores {
     /// # Errors
     /// If this node has shared with another one, and this one does not take its place.
     pub(super) async fn check(&self, stated: Option<&Stated>) -> Result<(), AnotherStore> {
-        let ids = self.ids.lock().await;
-        let Some(known) = ids.last() else { return Ok(()) };
+        let newest = self.newest.lock().await;
+        let Some(known) = &newest.id else { return Ok(()) };
         let Some(stated) = stated else {
             return Err(AnotherStore(format!(
                 "it is empty, and this node has shared its events with store {known}. Is the folder mounted, is the \
-                 address right? If what that store had is lost: `helios store adopt --yes --replaces {known}`"
+                 address right? If what that store had is lost, this one can take its place: \
+                 `helios store adopt --shared-store … --yes --replaces {known}`"
             )));
         };
-        let is_known = ids.contains(&stated.store) || stated.replaces.iter().any(|id| ids.contains(id));
         // Early versions gave no number.
-        if is_known || stated.store.is_empty() {
+        if stated.store == *known || stated.replaces.contains(known) || stated.store.is_empty() {
             return Ok(());
         }
         Err(AnotherStore(format!(
-            "it is store {}, and this node has shared its events with store {known}. Is the folder mounted, is the \
-             address right? If this one is to take its place: `helios store adopt --yes --replaces {known}`",
+            "it is store {}, and this node shares its events with store {known}. Is the folder mounted, is the address \
+             right? If this one is to take its place: `helios store adopt --shared-store … --yes --replaces {known}`",
             stated.store
         )))
     }
 
-    /// Notes, durably, that this node shares with a store.
+    /// Notes, durably, that this node shares with a store from now on.
     ///
     /// # Errors
     /// What the disk says.
     pub(super) async fn add(&self, id: &str) -> Result<(), StoreError> {
-        let mut ids = self.ids.lock().await;
-        if !id.is_empty() && !ids.contains(id) {
-            let _ = self.store.create(&format!("{FOLDER}/{PREFIX}{id}"), Bytes::new()).await?;
-            ids.insert(id.to_owned());
+        let mut newest = self.newest.lock().await;
+        if id.is_empty() || newest.id.as_deref() == Some(id) {
+            return Ok(());
         }
+        let number = newest.number + 1;
+        let key = format!("{FOLDER}/{PREFIX}{number:0NUMBER_DIGITS$}-{id}");
+        match self.store.create(&key, Bytes::new()).await? {
+            Create::Created => {}
+            // An earlier try made it, and may have ended before its name was durable.
+            Create::Exists => self.store.harden(FOLDER).await?,
+        }
+        *newest = Newest { number, id: Some(id.to_owned()) };
         Ok(())
     }
+}
+
+/// Number and store that a file's name states.
+fn parse(name: &str) -> Option<(u64, &str)> {
+    let (number, id) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    Some((number.parse().ok()?, id))
 }
 
 /// Whether text can be the number of a store.
@@ -89,6 +113,7 @@ pub fn parse_store_id(text: &str) -> Result<String, String> {
     if plain { Ok(text.to_owned()) } else { Err("the number of a store is 16 digits of 0 to 9 and a to f".into()) }
 }
 
-/// Where they are in the data directory: an empty file each.
+/// Where they are in the data directory: an empty file each, `store-<how many>-<its number>`.
 const FOLDER: &str = "_node";
 const PREFIX: &str = "store-";
+const NUMBER_DIGITS: usize = 6;

@@ -35,7 +35,7 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 pub use history::{Begin, History, Missing, PartitionHistory, begin_history};
-pub use incarnation::JoinError;
+pub use incarnation::{JoinError, may_join};
 pub use known_stores::{AnotherStore, KnownStores, parse_store_id};
 pub use node::NodeId;
 pub use settings::ClusterSettings;
@@ -182,14 +182,20 @@ impl Cluster {
         for task in tasks {
             task.join().await;
         }
-        if let Some(roster) = self.shared.roster()
-            && let Err(error) = roster.leave().await
-        {
-            warn!(%error, "the other nodes could not be told that this one goes");
+        let Some(roster) = self.shared.roster() else { return };
+        host_select! {
+            left = roster.leave() => if let Err(error) = left {
+                warn!(%error, "the other nodes could not be told that this one goes");
+            },
+            () = self.shared.host.clock.sleep(LEAVE_MAX) => {
+                warn!("the other nodes could not be told that this one goes: the shared store does not answer");
+            }
         }
     }
 }
 
+/// How long a node that stops tries to say so.
+const LEAVE_MAX: Duration = Duration::from_secs(10);
 /// The lease of the one node that merges shared blocks.
 const COMPACTOR: &str = "compactor";
 /// The lease of the one node that retires, condemns and deletes.

@@ -95,7 +95,7 @@ fn note(shared: &Shared, result: Result<(), StoreError>) {
 
 async fn pull_hinted(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let stuck = shared.problems().values().any(|problem| problem.kind.is_about_history());
-    if stuck && incarnation::changed(shared).await? {
+    if (stuck || shared.is_wrong_store()) && incarnation::changed(shared).await? {
         return walk_all(shared).await;
     }
     let hints = feed::read_new(shared).await?;

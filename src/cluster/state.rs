@@ -26,6 +26,8 @@ pub(super) struct Shared {
     pub(super) replica: Replica,
     pub(super) node: NodeId,
     pub(super) known_stores: KnownStores,
+    /// Another store is where it was, or nothing.
+    pub(super) wrong_store: AtomicBool,
     pub(super) address: String,
     pub(super) settings: ClusterSettings,
     pub(super) counters: Counters,
@@ -176,6 +178,7 @@ impl Shared {
             replica,
             node,
             known_stores,
+            wrong_store: AtomicBool::new(false),
             address,
             settings,
             counters: Counters::default(),
@@ -326,6 +329,16 @@ impl Shared {
         if conflict.as_deref() != Some(&*self.life()) {
             *conflict = life;
         }
+    }
+
+    /// Whether it may change anything in the store.
+    pub(super) fn may_write(&self) -> bool {
+        self.conflict().is_none() && !self.is_wrong_store()
+    }
+
+    /// Whether another store is where this node's was, or nothing, as far as it has noticed.
+    pub(super) fn is_wrong_store(&self) -> bool {
+        self.wrong_store.load(Ordering::Relaxed)
     }
 
     pub(super) fn conflict(&self) -> Option<String> {

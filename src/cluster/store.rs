@@ -77,13 +77,18 @@ pub async fn open_untested(
 ) -> Result<Arc<dyn Store>, StoreOpenError> {
     match address {
         StoreAddress::Folder(path) => {
-            let why = |error: io::Error| match error.kind() {
-                io::ErrorKind::NotFound => "there is no such folder. Is it mounted? It is never made here".to_owned(),
-                _ => error.to_string(),
-            };
-            let refused = |error| StoreOpenError::Refused { name: address.to_string(), why: why(error) };
-            // A folder that is made here may be one that a mount should have been at.
-            host.remote_disk.list(path).await.map_err(refused)?;
+            // A folder that is made here may be one that a mount should have been at. What cannot be reached now may be
+            // reached later.
+            match host.remote_disk.list(path).await {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let why = "there is no such folder. Is it mounted? It is never made here".into();
+                    return Err(StoreOpenError::Refused { name: address.to_string(), why });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                    return Err(StoreOpenError::Refused { name: address.to_string(), why: "it is no folder".into() });
+                }
+                _ => {}
+            }
             Ok(Arc::new(DiskStore::shared(Arc::clone(&host.remote_disk), path.clone(), life.to_owned())))
         }
         StoreAddress::Bucket(url) => {

@@ -76,7 +76,7 @@ pub(super) async fn sweep_loop(shared: Arc<Shared>, leadership: Leadership) {
             () = shared.replica.stop_requested() => return,
             () = shared.host.clock.sleep(shared.settings.sweep_interval) => {}
         }
-        if shared.conflict().is_none() && leadership.leads() {
+        if shared.may_write() && leadership.leads() {
             sweep(&shared, &mut ages, &calendar).await;
         }
     }
@@ -106,8 +106,10 @@ async fn sweep_remnants(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), Sto
     for name in there {
         let since = *ages.remnants.entry(name.clone()).or_insert(now);
         if now.saturating_sub(since) >= shared.settings.grace {
-            shared.store.remove_remnant(&name).await?;
-            debug!(name, "what an ended process left was removed");
+            match shared.store.remove_remnant(&name).await {
+                Ok(()) => debug!(name, "what an ended process left was removed"),
+                Err(error) => debug!(%error, name, "what an ended process left stays for now"),
+            }
         }
     }
     Ok(())

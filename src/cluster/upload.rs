@@ -35,7 +35,7 @@ pub(super) async fn upload_all(shared: &Arc<Shared>) {
 
 /// Sends the partition's tail. Returns whether nothing of it is left.
 pub(super) async fn upload(shared: &Arc<Shared>, key: &PartitionKey) -> bool {
-    if shared.conflict().is_some() {
+    if !shared.may_write() {
         return false;
     }
     let one = shared.upload_lock(key);

@@ -9,8 +9,7 @@ host name of its own, that is, another NFS client to the server, and mounts it (
 looks at the store through the mounts of two nodes. Then one node after the other is killed, has its interface taken
 down, or loses the NFS server, while clients write; see real.py for what must hold.
 
-Not a part of each CI run: the machine takes a minute to boot and is some twenty times slower than the one that it runs
-on, so that timeouts are generous and rates low. Needs root, mmdebstrap, e2fsprogs and qemu-system-x86. WORK keeps
+The machine is some twenty times slower than the one that it runs on, so that timeouts are generous and rates low. Needs root, mmdebstrap, e2fsprogs and qemu-system-x86. WORK keeps
 Debian for the next time, and the machine's console.
 """
 import os
@@ -85,7 +84,7 @@ def boot(work, disk, minutes):
         "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-net", "none",
         "-kernel", str(work / "vmlinuz"), "-initrd", str(work / "initrd.img"),
         "-append", "root=/dev/vda rw console=ttyS0 quiet mitigations=off init=/test/init panic=-1 no_timer_check",
-        "-drive", f"file={disk},format=raw,if=virtio,cache=writeback", "-device", "virtio-rng-pci",
+        "-drive", f"file={disk},format=raw,if=virtio,cache=unsafe", "-device", "virtio-rng-pci",
     ]
     code = None
     with open(work / "nfs-console.log", "wb") as log:

@@ -24,7 +24,7 @@ pub(super) type Backup = BTreeMap<String, Bytes>;
 pub(super) struct Rollback {
     /// Events that a node has on its disk, and brings back.
     kept: BTreeSet<EventId>,
-    /// The number of a store of which nothing is left.
+    /// The number of a store of which nothing is left, or an earlier one only.
     lost: Option<String>,
 }
 
@@ -35,8 +35,7 @@ pub(super) struct Rollback {
 pub(super) async fn roll_back(run: &Arc<Run>, rng: &mut Rng, backups: &[Backup]) -> Result<(), String> {
     judge::generations(run)?;
     let mut backup = backups[rng.index(backups.len())].clone();
-    let lost = (run.plan.focus == Focus::Rollbacks && rng.percent(15)).then(|| store_id(run));
-    if lost.is_some() {
+    if run.plan.focus == Focus::Rollbacks && rng.percent(15) {
         run.saw("fault: store lost");
         backup.clear();
     } else if rng.percent(40) {
@@ -46,6 +45,9 @@ pub(super) async fn roll_back(run: &Arc<Run>, rng: &mut Rng, backups: &[Backup])
     } else {
         run.saw("fault: store rolled back");
     }
+    let before = store_id(&run.store.backup());
+    // Also one that another had taken the place of since: for nodes it is another one.
+    let lost = before.filter(|before| store_id(&backup).as_ref() != Some(before));
     run.store.restore(backup);
     // Requests that were on their way to the old store end.
     run.host.clock.sleep(IN_FLIGHT_MAX).await;
@@ -94,11 +96,11 @@ pub(super) async fn adopt_in_the_end(run: &Arc<Run>, how: Begin) -> Result<(), S
     last
 }
 
-/// The number by which nodes know the store.
-fn store_id(run: &Run) -> String {
-    let newest = run.store.keys().into_iter().filter(|key| key.starts_with("incarnation/")).max();
-    let said = newest.and_then(|key| run.store.peek(&key)).and_then(|body| serde_json::from_slice::<Value>(&body).ok());
-    said.and_then(|said| Some(said["store"].as_str()?.to_owned())).expect("nodes have shared with it")
+/// The number by which nodes know a store.
+fn store_id(store: &Backup) -> Option<String> {
+    let newest = store.iter().rfind(|(key, _)| key.starts_with("incarnation/"));
+    let said: Value = serde_json::from_slice(newest?.1).ok()?;
+    Some(said["store"].as_str()?.to_owned())
 }
 
 /// What is neither in the store nor on a disk is gone for good.

@@ -516,12 +516,17 @@ mod tests {
     async fn a_call_that_nobody_waits_for_any_more_is_not_begun() {
         let pool = Pool::new("test", 1, 8).unwrap();
         let (release, released) = std::sync::mpsc::channel::<()>();
+        let (begins, begun) = oneshot::channel();
         let (late, began) = std::sync::mpsc::channel();
-        let hangs = on_pool(&pool, Some(Duration::ZERO), move || released.recv().map_err(io::Error::other));
-        assert_eq!(kind(hangs.await), io::ErrorKind::TimedOut);
+        let hangs = tokio::spawn(on_pool(&pool, Some(REMOTE_WRITE_MAX), move || {
+            begins.send(()).map_err(|()| io::Error::other("nobody waits"))?;
+            released.recv().map_err(io::Error::other)
+        }));
+        begun.await.unwrap();
         let waits = on_pool(&pool, Some(Duration::ZERO), move || late.send(()).map_err(io::Error::other));
         assert_eq!(kind(waits.await), io::ErrorKind::TimedOut);
         release.send(()).unwrap();
+        hangs.await.unwrap().unwrap();
         on_pool(&pool, Some(REMOTE_WRITE_MAX), || Ok(())).await.unwrap();
         assert!(began.recv().is_err());
     }

@@ -209,7 +209,8 @@ fn runs_that_look_for_one_kind_of_bug_pass_without_it() {
         }
         assert_eq!(total.seeds, seeds);
         let swept = total.coverage["pages swept"];
-        println!("{focus:?}: {swept} pages swept, {} heads read again", total.coverage[REREAD]);
+        let lost = total.coverage.get("fault: store lost").copied().unwrap_or(0);
+        println!("{focus:?}: {swept} pages swept, {} heads read again, {lost} stores lost", total.coverage[REREAD]);
         assert!(swept > 0 || focus != Focus::Pages, "no page was swept");
     }
 }

@@ -89,27 +89,38 @@ impl DiskStore {
         }
         let temporary = self.temporary(&path);
         if let Err(error) = self.write_temporary(&temporary, body).await {
-            self.note_missing_folder(&error);
-            // On a file system that does not answer it would only be waited for once more.
-            if error.kind() != io::ErrorKind::TimedOut {
-                self.drop_temporary(&temporary).await;
-            }
+            self.give_up(&temporary, &error).await;
             return Err(StoreError::definite(key, error));
         }
-        let linked = self.disk.link(&temporary, &path).await;
-        let outcome = match linked {
-            Ok(()) if !self.durability.folder => Ok(Create::Created),
-            Ok(()) => self.sync_folder(key, folder_of(key)).await.map(|()| Create::Created),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Create::Exists),
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(StoreError::definite(key, error)),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(StoreError::unknown(key, error)),
+        let created = match self.disk.link(&temporary, &path).await {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => {
-                self.note_missing_folder(&error);
-                Err(StoreError::unknown(key, error))
+                self.give_up(&temporary, &error).await;
+                return Err(match error.kind() {
+                    io::ErrorKind::StorageFull => StoreError::definite(key, error),
+                    _ => StoreError::unknown(key, error),
+                });
             }
         };
+        let synced = match created && self.durability.folder {
+            true => self.sync_folder(key, folder_of(key)).await,
+            false => Ok(()),
+        };
         self.drop_temporary(&temporary).await;
-        outcome
+        synced.map(|()| if created { Create::Created } else { Create::Exists })
+    }
+
+    /// What follows from a try that failed.
+    async fn give_up(&self, temporary: &Path, error: &io::Error) {
+        if let Some(shared) = self.shared.as_ref().filter(|_| error.kind() == io::ErrorKind::NotFound) {
+            // Folders that were made are gone: somebody put the store back, or put another one in its place.
+            shared.made.lock().expect("nothing panics under the lock of the folders").clear();
+        }
+        // On a file system that does not answer it would only be waited for once more.
+        if error.kind() != io::ErrorKind::TimedOut {
+            self.drop_temporary(temporary).await;
+        }
     }
 
     /// Best effort: what is left goes at the next start, or as a remnant.
@@ -131,13 +142,6 @@ impl DiskStore {
             if rest.is_empty() {
                 return Ok(());
             }
-        }
-    }
-
-    /// Folders that were made are gone: somebody put the store back, or put another one in its place.
-    fn note_missing_folder(&self, error: &io::Error) {
-        if let Some(shared) = self.shared.as_ref().filter(|_| error.kind() == io::ErrorKind::NotFound) {
-            shared.made.lock().expect("nothing panics under the lock of the folders").clear();
         }
     }
 

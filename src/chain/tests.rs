@@ -1,12 +1,25 @@
 //! Settling, by scripted faults; the conformance of the stores at hand.
 
+use std::path::Path;
+
 use super::memory::{Faults, MemoryStore};
 use super::mount::Mount;
 use super::*;
 use crate::crypto::Random;
+use crate::host::Disk;
+use crate::host::real::RealDisk;
 
 fn memory() -> MemoryStore {
     MemoryStore::new(Arc::new(Random::new()), None)
+}
+
+fn real_disk() -> Arc<dyn Disk> {
+    Arc::new(RealDisk::new().unwrap())
+}
+
+/// One process's way to a folder that others share.
+fn way_to(disk: &Arc<dyn Disk>, root: &Path, life: &str) -> Arc<dyn Store> {
+    Arc::new(DiskStore::shared(Arc::clone(disk), root.to_owned(), life.into()))
 }
 
 fn chain_of(store: &MemoryStore) -> Chain {
@@ -171,10 +184,8 @@ async fn stores_that_break_the_rules_are_found() {
 #[tokio::test]
 async fn a_folder_conforms_alone_and_shared() {
     let folder = tempfile::tempdir().unwrap();
-    let disk: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
-    let way = |life: &str| -> Arc<dyn Store> {
-        Arc::new(DiskStore::shared(Arc::clone(&disk), folder.path().to_path_buf(), life.into()))
-    };
+    let disk = real_disk();
+    let way = |life| way_to(&disk, folder.path(), life);
     let store = way("life");
     conformance::run(&store, "some/place").await.unwrap();
     conformance::run_through(&[way("one"), way("two"), way("three")], "some/place").await.unwrap();
@@ -186,10 +197,8 @@ async fn a_folder_conforms_alone_and_shared() {
 #[tokio::test]
 async fn a_folder_conforms_through_mounts_that_remember_what_they_missed() {
     let folder = tempfile::tempdir().unwrap();
-    let server: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
-    let way = |life: &str| -> Arc<dyn Store> {
-        Arc::new(DiskStore::shared(Mount::of(&server), folder.path().to_path_buf(), life.into()))
-    };
+    let server = real_disk();
+    let way = |life| way_to(&Mount::of(&server), folder.path(), life);
     conformance::run_through(&[way("one"), way("two")], "some/place").await.unwrap();
     // A store that has its folder to itself has no reason to ask twice, and would not see what another mount makes.
     let alone = DiskStore::new(Mount::of(&server), folder.path().to_path_buf(), Durability::FULL);
@@ -202,8 +211,8 @@ async fn a_folder_conforms_through_mounts_that_remember_what_they_missed() {
 #[tokio::test]
 async fn a_mount_deletes_what_it_had_missed_before() {
     let folder = tempfile::tempdir().unwrap();
-    let server: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::new().unwrap());
-    let way = |life: &str| DiskStore::shared(Mount::of(&server), folder.path().to_path_buf(), life.into());
+    let server = real_disk();
+    let way = |life| way_to(&Mount::of(&server), folder.path(), life);
     let (one, two) = (way("one"), way("two"));
     assert_eq!(one.size("a/b/1").await.unwrap(), None);
     assert_eq!(two.create("a/b/1", "x".into()).await.unwrap(), Create::Created);
@@ -214,8 +223,7 @@ async fn a_mount_deletes_what_it_had_missed_before() {
 #[tokio::test]
 async fn a_large_object_in_a_folder_reads_back_whole_and_in_part() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Arc::new(crate::host::real::RealDisk::new().unwrap());
-    let store = DiskStore::shared(disk, folder.path().to_path_buf(), "life".into());
+    let store = way_to(&real_disk(), folder.path(), "life");
     // Not a whole number of anything.
     let body: Bytes = (0..9_000_001_u32).map(|i| (i ^ (i >> 9)).to_le_bytes()[0]).collect::<Vec<u8>>().into();
     store.put("large", body.clone()).await.unwrap();
@@ -234,9 +242,9 @@ async fn ways_that_lead_to_different_stores_are_told_from_two_to_the_same() {
 async fn a_folder_that_cannot_be_reached_is_trusted_again_once_it_can() {
     let folder = tempfile::tempdir().unwrap();
     let (root, away) = (folder.path().join("mounted"), folder.path().join("away"));
-    let disk: Arc<dyn crate::host::Disk> = Arc::new(crate::host::real::RealDisk::remote().unwrap());
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::remote().unwrap());
     disk.create_dir(&root).await.unwrap();
-    let store = DiskStore::shared(Arc::clone(&disk), root.clone(), "life".into());
+    let store = way_to(&disk, &root, "life");
     assert_eq!(store.create("a/1", "x".into()).await.unwrap(), Create::Created);
     disk.rename(&root, &away).await.unwrap();
     assert!(matches!(store.harden("a").await, Err(StoreError::Unknown { .. })), "the sync was not even begun");

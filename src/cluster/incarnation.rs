@@ -21,8 +21,13 @@ use crate::engine::Incarnation;
 /// The chain of incarnations.
 pub(super) const FOLDER: &str = "incarnation";
 const FORMAT: u32 = 1;
-/// Digits of the number that a history is given, and a store with its first.
-pub(super) const ID_DIGITS: usize = 16;
+/// Digits of the number that a history is given, a store with its first, and a node.
+const ID_DIGITS: usize = 16;
+
+/// Whether text can be such a number.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == ID_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 /// Why a node did not join.
 #[derive(Debug, thiserror::Error)]

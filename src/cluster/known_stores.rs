@@ -59,21 +59,16 @@ impl KnownStores {
     pub(super) async fn check(&self, stated: Option<&Stated>) -> Result<(), AnotherStore> {
         let newest = self.newest.lock().await;
         let Some(known) = &newest.id else { return Ok(()) };
-        let Some(stated) = stated else {
-            return Err(AnotherStore(format!(
-                "it is empty, and this node has shared its events with store {known}. Is the folder mounted, is the \
-                 address right? If what that store had is lost, this one can take its place: \
-                 `helios store adopt --shared-store … --yes --replaces {known}`"
-            )));
+        let found = match stated {
+            // Early versions gave no number.
+            Some(it) if it.store == *known || it.replaces.contains(known) || it.store.is_empty() => return Ok(()),
+            Some(it) => format!("store {}", it.store),
+            None => "empty".to_owned(),
         };
-        // Early versions gave no number.
-        if stated.store == *known || stated.replaces.contains(known) || stated.store.is_empty() {
-            return Ok(());
-        }
         Err(AnotherStore(format!(
-            "it is store {}, and this node shares its events with store {known}. Is the folder mounted, is the address \
-             right? If this one is to take its place: `helios store adopt --shared-store … --yes --replaces {known}`",
-            stated.store
+            "it is {found}, and this node shares its events with store {known}. Is the folder mounted, is the address \
+             right? If what that store had is lost, this one can take its place: \
+             `helios store adopt --shared-store … --yes --replaces {known}`"
         )))
     }
 
@@ -109,8 +104,11 @@ fn parse(name: &str) -> Option<(u64, &str)> {
 /// # Errors
 /// If it cannot.
 pub fn parse_store_id(text: &str) -> Result<String, String> {
-    let plain = text.len() == incarnation::ID_DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if plain { Ok(text.to_owned()) } else { Err("the number of a store is 16 digits of 0 to 9 and a to f".into()) }
+    if incarnation::is_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("the number of a store is 16 digits of 0 to 9 and a to f".into())
+    }
 }
 
 /// Where they are in the data directory: an empty file each, `store-<how many>-<its number>`.

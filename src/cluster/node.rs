@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tracing::{error, warn};
 
+use super::incarnation;
 use super::state::{Shared, lock};
 use crate::chain::{DiskStore, Durability, Store};
 use crate::control::lease::LEASE_RENEW;
@@ -31,8 +32,7 @@ impl NodeId {
     /// # Errors
     /// If it is no name of a node.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let plain = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if plain { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` is no name of a node")) }
+        if incarnation::is_id(text) { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` is no name of a node")) }
     }
 
     /// Reads the node's name from its data directory, or draws one. The engine holds the directory.
@@ -40,8 +40,7 @@ impl NodeId {
     /// # Errors
     /// What the disk says.
     pub async fn load(host: &Host, data_dir: &Path) -> io::Result<Self> {
-        let store =
-            DiskStore::new(Arc::clone(&host.disk), data_dir.to_path_buf(), Durability { file: true, folder: true });
+        let store = DiskStore::new(Arc::clone(&host.disk), data_dir.to_path_buf(), Durability::FULL);
         if let Some(body) = store.get(KEY).await.map_err(io::Error::other)? {
             let text = String::from_utf8_lossy(&body);
             return Self::parse(text.trim()).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why));

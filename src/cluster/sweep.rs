@@ -46,18 +46,29 @@ impl<T> Default for Unnamed<T> {
 }
 
 impl<T: Copy + Ord> Unnamed<T> {
-    /// Notes what is unnamed now, and nothing else of that partition; gives what has been so for the grace.
+    /// As [`ripe`], of one partition.
     fn ripe(&mut self, shared: &Shared, key: &PartitionKey, unnamed: &BTreeSet<T>) -> Vec<T> {
-        let (now, grace) = (shared.now(), shared.settings.grace);
-        let before = self.0.remove(key).unwrap_or_default();
-        let since = unnamed.iter().map(|id| (*id, before.get(id).copied().unwrap_or(now)));
-        let seen: BTreeMap<T, Duration> = since.collect();
-        let ripe = seen.iter().filter(|(_, since)| now.saturating_sub(**since) >= grace).map(|(id, _)| *id).collect();
-        if !seen.is_empty() {
-            self.0.insert(key.clone(), seen);
+        let since = self.0.entry(key.clone()).or_default();
+        let ripe = ripe(since, unnamed, shared.now(), shared.settings.grace);
+        if since.is_empty() {
+            self.0.remove(key);
         }
         ripe
     }
+}
+
+/// Notes what is there now, and nothing else; gives what has been there for so long.
+fn ripe<T: Clone + Ord>(
+    since: &mut BTreeMap<T, Duration>,
+    there: &BTreeSet<T>,
+    now: Duration,
+    long: Duration,
+) -> Vec<T> {
+    since.retain(|it, _| there.contains(it));
+    for it in there {
+        since.entry(it.clone()).or_insert(now);
+    }
+    since.iter().filter(|(_, since)| now.saturating_sub(**since) >= long).map(|(it, _)| it.clone()).collect()
 }
 
 /// What the store has of a partition, beside its chain.
@@ -101,15 +112,10 @@ pub(super) async fn sweep(shared: &Arc<Shared>, ages: &mut Ages, calendar: &Cale
 /// Removes what creates left that never ended. One that is so slow that it still goes on is sent again.
 async fn sweep_remnants(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), StoreError> {
     let there: BTreeSet<String> = shared.store.remnants().await?.into_iter().collect();
-    ages.remnants.retain(|name, _| there.contains(name));
-    let now = shared.now();
-    for name in there {
-        let since = *ages.remnants.entry(name.clone()).or_insert(now);
-        if now.saturating_sub(since) >= shared.settings.grace {
-            match shared.store.remove_remnant(&name).await {
-                Ok(()) => debug!(name, "what an ended process left was removed"),
-                Err(error) => debug!(%error, name, "what an ended process left stays for now"),
-            }
+    for name in ripe(&mut ages.remnants, &there, shared.now(), shared.settings.grace) {
+        match shared.store.remove_remnant(&name).await {
+            Ok(()) => debug!(name, "what an ended process left was removed"),
+            Err(error) => debug!(%error, name, "what an ended process left stays for now"),
         }
     }
     Ok(())
@@ -268,19 +274,14 @@ async fn sweep_feeds(shared: &Arc<Shared>, ages: &mut Ages) -> Result<(), StoreE
     let Ok(nodes) = roster.nodes().await else { return Ok(()) };
     let alive: BTreeSet<String> = nodes.into_iter().filter(|node| node.alive).map(|node| node.life).collect();
     let listed = shared.store.list_all(feed::FEED, "").await?;
-    let now = shared.now();
     let names: Vec<(&str, u64)> = listed.iter().filter_map(|object| feed::parse(&object.name)).collect();
-    let dead: BTreeSet<&str> = names.iter().map(|(life, _)| *life).filter(|life| !alive.contains(*life)).collect();
-    ages.dead.retain(|life, _| dead.contains(life.as_str()));
+    let lives = names.iter().map(|(life, _)| *life).filter(|life| !alive.contains(*life));
+    let dead: BTreeSet<String> = lives.map(str::to_owned).collect();
     // Who is cut off, or only seems dead, may have said what nobody has read: everybody has walked before it goes.
     let dead_after = shared.settings.dead_after.max(2 * shared.settings.walk_interval);
-    for life in dead {
-        let since = *ages.dead.entry(life.to_owned()).or_insert(now);
-        if now.saturating_sub(since) < dead_after {
-            continue;
-        }
+    for life in ripe(&mut ages.dead, &dead, shared.now(), dead_after) {
         for (_, number) in names.iter().filter(|(of, _)| *of == life) {
-            shared.store.delete(&feed::key_of(life, *number)).await?;
+            shared.store.delete(&feed::key_of(&life, *number)).await?;
             count(&shared.counters.deleted);
         }
     }

@@ -25,9 +25,9 @@ const PLAIN_FORMAT: u32 = 1;
 /// One generation of what is shared of a partition.
 ///
 /// **Invariants.** S1 generations step by one. S2 no watermark ever falls, nor does `retired`, which is never beyond
-/// them. S3 no block is named twice, and none that is condemned. S4 each generation states the digest of the one before it. S5 the floor never falls and is
-/// never above the generation itself. S6 `upto` grows along the blocks and is never beyond the watermarks. S7 a page
-/// that the generation before does not name is salted, and the format never falls.
+/// them. S3 no block is named twice, and none that is condemned. S4 each generation states the digest of the one before
+/// it. S5 the floor never falls and is never above the generation itself. S6 `upto` grows along the blocks and is never
+/// beyond the watermarks. S7 a page that the generation before does not name is salted, and the format never falls.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct SharedManifest {
     /// At most [`SHARED_FORMAT`].

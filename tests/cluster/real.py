@@ -371,6 +371,9 @@ class Run:
             self.wrong.append(f"node {node.number} showed {len(doubled)} lines more than once, as {min(doubled)}")
         return len(doubled)
 
+    def longest(self):
+        return max(node.longest for node in self.nodes)
+
     def sets(self):
         acknowledged, unknown, refused = set(), set(), set()
         for node in self.nodes:
@@ -468,7 +471,7 @@ def table(run, seconds, lost, doubled, recovered):
         ("acknowledged", f"{len(acknowledged)} ({sum(len(n.shared) for n in run.nodes)} as shared)"),
         ("outcome unknown", len(unknown)), ("refused", len(refused)),
         ("lost", lost), ("doubled", doubled),
-        ("longest local answer", f"{max(node.longest for node in run.nodes):.1f} s"),
+        ("longest local answer", f"{run.longest():.1f} s"),
         ("seconds until agreement", f"{seconds:.1f}"),
         ("kills", f"{run.kills} ({run.wipes} with the disk)"),
         ("cuts", f"{run.cuts.total()} ({', '.join(f'{n} {how}' for how, n in run.cuts.items())})"),
@@ -509,9 +512,8 @@ def main():
     try:
         run.prepare()
         seconds, lost, doubled, found = run.write_under_trouble()
-        longest = max(node.longest for node in run.nodes)
-        if longest > LOCAL_SECONDS_MAX:
-            run.wrong.append(f"a request that did not ask for the store took {longest:.1f} s: it must not wait for it")
+        if run.longest() > LOCAL_SECONDS_MAX:
+            run.wrong.append(f"a request that did not ask for the store took {run.longest():.1f} s: it must not wait for it")
         told = run.recover(found)
         table(run, seconds, lost, doubled, told)
         for what, times in Counter(run.wrong).items():

@@ -75,20 +75,6 @@ impl RealDisk {
         let reads = Pool::new(reads, READ_THREADS, QUEUED_CALLS_MAX)?;
         Ok(Self { threads: Arc::new(Threads { writes, reads, limits }) })
     }
-
-    fn write<T: Send + 'static>(
-        &self,
-        call: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> BoxFuture<'static, io::Result<T>> {
-        self.threads.write(call)
-    }
-
-    fn read<T: Send + 'static>(
-        &self,
-        call: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> BoxFuture<'static, io::Result<T>> {
-        self.threads.read(call)
-    }
 }
 
 impl Threads {
@@ -119,7 +105,7 @@ impl Threads {
 impl Disk for RealDisk {
     fn create_new<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
         let (path, threads) = (path.to_owned(), self.threads.clone());
-        self.write(move || {
+        self.threads.write(move || {
             let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
             Ok(RealFile::shared(file, threads))
         })
@@ -127,7 +113,7 @@ impl Disk for RealDisk {
 
     fn create_private<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
         let (path, threads) = (path.to_owned(), self.threads.clone());
-        self.write(move || {
+        self.threads.write(move || {
             let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
             Ok(RealFile::shared(file, threads))
         })
@@ -135,59 +121,59 @@ impl Disk for RealDisk {
 
     fn mode<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Option<u32>>> {
         let path = path.to_owned();
-        self.read(move || Ok(Some(fs::metadata(path)?.permissions().mode() & 0o777)))
+        self.threads.read(move || Ok(Some(fs::metadata(path)?.permissions().mode() & 0o777)))
     }
 
     fn open<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Arc<dyn DiskFile>>> {
         let (path, threads) = (path.to_owned(), self.threads.clone());
-        self.read(move || Ok(RealFile::shared(File::open(path)?, threads)))
+        self.threads.read(move || Ok(RealFile::shared(File::open(path)?, threads)))
     }
 
     fn rename<'a>(&'a self, from: &'a Path, to: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let (from, to) = (from.to_owned(), to.to_owned());
-        self.write(move || fs::rename(from, to))
+        self.threads.write(move || fs::rename(from, to))
     }
 
     fn link<'a>(&'a self, existing: &'a Path, new: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let (existing, new) = (existing.to_owned(), new.to_owned());
-        self.write(move || fs::hard_link(existing, new))
+        self.threads.write(move || fs::hard_link(existing, new))
     }
 
     fn remove_file<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let path = path.to_owned();
-        self.write(move || fs::remove_file(path))
+        self.threads.write(move || fs::remove_file(path))
     }
 
     fn remove_dir<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let path = path.to_owned();
-        self.write(move || fs::remove_dir(path))
+        self.threads.write(move || fs::remove_dir(path))
     }
 
     fn create_dir<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let path = path.to_owned();
-        self.write(move || create_dir(&path))
+        self.threads.write(move || create_dir(&path))
     }
 
     fn list<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<Vec<DirEntry>>> {
         let dir = dir.to_owned();
-        self.read(move || list(&dir))
+        self.threads.read(move || list(&dir))
     }
 
     /// An NFS client asks the server for a folder's state whenever it is opened, and forgets what it knew of names in one
     /// that has changed.
     fn refresh<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let dir = dir.to_owned();
-        self.read(move || File::open(dir).map(|_| ()))
+        self.threads.read(move || File::open(dir).map(|_| ()))
     }
 
     fn sync_dir<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let (dir, threads) = (dir.to_owned(), self.threads.clone());
-        self.write(move || threads.sync_dir(&File::open(dir).map_err(NotSynced::mark)?))
+        self.threads.write(move || threads.sync_dir(&File::open(dir).map_err(NotSynced::mark)?))
     }
 
     fn free_bytes<'a>(&'a self, dir: &'a Path) -> BoxFuture<'a, io::Result<u64>> {
         let dir = dir.to_owned();
-        self.read(move || {
+        self.threads.read(move || {
             let figures = rustix::fs::statvfs(&dir)?;
             // What root keeps for itself (`f_bfree - f_bavail`) is no room for us.
             Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
@@ -196,7 +182,7 @@ impl Disk for RealDisk {
 
     fn lock<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Box<dyn DiskLock>>> {
         let path = path.to_owned();
-        self.write(move || lock(&path))
+        self.threads.write(move || lock(&path))
     }
 }
 
